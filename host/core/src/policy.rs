@@ -1,0 +1,1 @@
+//! Policy: what to do with a table now, and why not yet. Pure.

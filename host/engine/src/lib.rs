@@ -1,0 +1,1 @@
+//! Tiering for time-series stores: the embeddable engine.

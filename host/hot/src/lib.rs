@@ -1,0 +1,5 @@
+//! Hot stores: where data is born.
+
+mod store;
+
+pub use store::*;

@@ -1,0 +1,3 @@
+//! The lake: object stores, data files, table logs, verification.
+
+pub mod log;

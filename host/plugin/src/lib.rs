@@ -1,0 +1,1 @@
+//! Loads plugins (WebAssembly components) behind the traits of tidelake-core.

@@ -1,0 +1,1 @@
+//! One table over hot store and lake, on DataFusion.

@@ -1,0 +1,1 @@
+//! Arrow arrays to flat buffers and back: the one crate that host and guests share.

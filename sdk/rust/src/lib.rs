@@ -1,0 +1,1 @@
+//! Write a tidelake plugin in Rust: a struct, its options, a trait, one macro.
