@@ -1,1 +1,21 @@
-fn main() {}
+//! Scenarios over the public API and the real binary, one a file, named as sentences.
+//!
+//! The binary is built with failpoints and found through `TIDELAKE_BIN` (the
+//! Makefile sets it), plugins through `TIDELAKE_PLUGINS`. The oracle everywhere:
+//! the rows and the th1 digest of hot ∪ lake equal the source's, whatever happened.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::disallowed_methods)]
+
+mod support;
+
+mod a_custom_transform_is_used_by_a_config;
+mod bad_config_is_reported_at_once;
+mod bad_data_is_refused_and_counted;
+mod bad_plugins_are_refused;
+mod dependencies_point_one_way;
+mod every_failpoint_recovers;
+mod format_is_one_key;
+mod masks_hold_in_both_tiers;
+mod random_kills_lose_nothing;
+mod stores_that_fail_lose_nothing;
+mod the_demo_tells_the_whole_story;
+mod two_at_once_are_told_apart;

@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 /// Every failpoint of the write path, in the order in which a `run` passes them.
 pub const ALL: &[&str] = &[
     "engine.unit-planned",
-    "engine.unit-read",
     "engine.unit-written",
     "engine.intent-written",
     "lake.commit-before",

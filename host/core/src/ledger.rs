@@ -20,8 +20,18 @@ pub enum LedgerEntry {
         unit: String,
         /// When.
         at: Micros,
+        /// Its rows before this instant are gone.
+        before: Micros,
         /// Rows that were removed by this run (0 when an earlier one had done it).
         rows: u64,
+    },
+    /// Files that a commit takes out of the table. Their bytes stay for a while,
+    /// for readers that still hold an older version.
+    Removed {
+        /// Paths below the table's root.
+        files: Vec<String>,
+        /// When.
+        at: Micros,
     },
 }
 

@@ -2,12 +2,36 @@
 //!
 //! Reading finds everything that is wrong at once: [`parse`] answers either a
 //! [`Config`] or all [`Problem`]s, each with the bytes it is about.
+//!
+//! ```text
+//! text ── syntax ──> TOML document ── walk ──> sections ── table, ... ──> Config
+//!           │                          │                       │
+//!           └─ what is no TOML         └─ unknown keys,        └─ values that make
+//!              (line by line)             wrong types             no sense together
+//! ```
+//!
+//! The document is walked by hand instead of through serde because serde stops
+//! at the first mistake. A key is known because somebody asked for it: there is
+//! no list of keys that could fall behind the code that reads them.
+
+mod check;
+mod problem;
+mod project;
+pub mod size;
+mod syntax;
+mod table;
+pub mod types;
+mod walk;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::table::TableSpec;
+
+pub use problem::{Problem, closest};
 
 /// A validated project.
 #[derive(Debug, Clone)]
@@ -51,6 +75,12 @@ pub struct EngineConfig {
     pub threads: Option<usize>,
 }
 
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { memory: 512_000_000, threads: None }
+    }
+}
+
 /// `[plugin.<name>]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginConfig {
@@ -69,19 +99,16 @@ impl Default for PluginConfig {
     }
 }
 
-/// One thing wrong with a configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The bytes of the text that it is about.
-    pub span: Range<usize>,
-    /// What is wrong.
-    pub message: String,
-    /// What to do, when there is something better to say than the message.
-    pub help: Option<String>,
-}
-
-/// Reads and validates a configuration; on failure, everything that is wrong.
+/// Reads and validates a configuration; on failure, everything that is wrong,
+/// in the order of the text.
 pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
-    let _ = text;
-    Err(vec![])
+    let problems = problem::Problems::default();
+    let config = syntax::read(text, &problems).map(|document| {
+        let root = walk::Section::root(&problems, document.as_table());
+        project::read(root)
+    });
+    match (config, problems.into_sorted()) {
+        (Some(config), problems) if problems.is_empty() => Ok(config),
+        (_, problems) => Err(problems),
+    }
 }

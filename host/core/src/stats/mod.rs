@@ -1,10 +1,19 @@
 //! Column statistics, computed by the host from the rows that enter a file.
+//!
+//! Readers skip a file when the bounds of its columns say that no row can match.
+//! A bound that is too tight loses rows in silence, so every step here may widen
+//! a bound and none may narrow it: what cannot be bounded is left open (`None`).
 
-use arrow::array::RecordBatch;
+mod bounds;
+#[cfg(test)]
+mod tests;
+
+use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use self::bounds::Bounds;
+use crate::error::{Error, Result, ResultExt};
 use crate::time::Micros;
 
 /// Bounds and null count of one column of a file.
@@ -29,7 +38,8 @@ pub enum StatValue {
     Bool(bool),
     /// Integers that fit.
     Int(i64),
-    /// Floating point, never NaN.
+    /// Floating point, never NaN. A lower bound of zero is −0, an upper one +0.
+    #[serde(with = "float")]
     Float(f64),
     /// Text. An upper bound may be longer or larger than any value.
     Text(String),
@@ -42,7 +52,14 @@ pub enum StatValue {
 /// Collects the statistics of one file.
 #[derive(Debug)]
 pub struct StatsCollector {
-    columns: Vec<ColumnStats>,
+    columns: Vec<Column>,
+}
+
+#[derive(Debug)]
+struct Column {
+    name: String,
+    nulls: u64,
+    bounds: Bounds,
 }
 
 impl StatsCollector {
@@ -51,19 +68,52 @@ impl StatsCollector {
         let columns = schema
             .fields()
             .iter()
-            .map(|f| ColumnStats { name: f.name().clone(), nulls: 0, min: None, max: None })
+            .map(|f| Column { name: f.name().clone(), nulls: 0, bounds: Bounds::default() })
             .collect();
         Self { columns }
     }
 
     /// Takes one batch into account.
     pub fn update(&mut self, batch: &RecordBatch) -> Result<()> {
-        let _ = batch;
+        let schema = batch.schema_ref();
+        let names = schema.fields().iter().map(|f| f.name());
+        if !names.eq(self.columns.iter().map(|c| &c.name)) {
+            return Err(Error::input("a batch for statistics has other columns than the file")
+                .with("file", self.columns.iter().map(|c| &*c.name).collect::<Vec<_>>().join(", ")));
+        }
+        for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
+            column.nulls += array.logical_null_count() as u64;
+            column.bounds.extend(array).with("column", &column.name)?;
+        }
         Ok(())
     }
 
     /// The statistics, a line a column, in the order of the schema.
     pub fn finish(self) -> Vec<ColumnStats> {
         self.columns
+            .into_iter()
+            .map(|Column { name, nulls, bounds }| {
+                let (min, max) = bounds.finish();
+                ColumnStats { name, nulls, min, max }
+            })
+            .collect()
+    }
+}
+
+/// Floats as text: JSON has no infinities, and a parser of JSON numbers that is
+/// off by one in the last place (serde_json's default is) would narrow a bound.
+mod float {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{value:?}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.parse::<f64>() {
+            Ok(value) if !value.is_nan() => Ok(value),
+            _ => Err(de::Error::custom(format!("{text:?} is not a bound"))),
+        }
     }
 }

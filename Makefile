@@ -1,0 +1,85 @@
+# Every target does its own set-up; nothing needs to be run before it. Builds
+# are cargo's, so that a second run rebuilds only what changed.
+
+.DEFAULT_GOAL := help
+# cargo locks its directory anyway, and mixed output helps nobody.
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+# Tests look for the binary, the plugins and the readers here.
+TARGET := $(CURDIR)/target
+export CARGO_TARGET_DIR := $(TARGET)
+# Guests and examples are workspaces of their own; natively they share a directory.
+GUESTS := --target-dir $(TARGET)/guests
+EXAMPLES := $(wildcard examples/*/Cargo.toml)
+WORKSPACES := plugins/Cargo.toml $(EXAMPLES)
+
+# Where the lock file must be right, not mended on the way.
+LOCKED := $(if $(CI),--locked)
+# The binary under test has its failpoints compiled in; the demo's has not.
+TESTED := --workspace --all-targets --features tidelake-cli/failpoints,tidelake-tests/failpoints $(LOCKED)
+
+REQUIREMENTS := tests/readers/requirements.txt
+VENV := $(TARGET)/venv
+VENV_READY := $(VENV)/ready-$(shell cksum < $(REQUIREMENTS) | cut -d' ' -f1)
+
+.PHONY: help demo test bench lint fmt clippy lint-tools plugins toolchain venv test-build test-plugins
+
+help: ## What can be made
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+demo: plugins ## The whole story on real stock data, in target/demo
+	cargo build -p tidelake-cli $(LOCKED)
+	$(TARGET)/debug/tidelake demo $(TARGET)/demo
+
+test: lint test-plugins test-build venv ## Everything that must hold: format, lints, all tests, foreign readers
+	TIDELAKE_BIN=$(TARGET)/debug/tidelake TIDELAKE_PYTHON=$(VENV)/bin/python \
+		cargo test --no-fail-fast $(filter-out --all-targets,$(TESTED))
+
+bench: plugins ## Measures, prints a table, writes target/bench/report.json
+	cargo run --release -p tidelake-benches $(LOCKED)
+
+lint: fmt clippy ## Format and lints alone
+
+# A minimal rustup leaves these out.
+lint-tools:
+	@{ cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 || rustup component add rustfmt clippy
+
+fmt: lint-tools
+	cargo fmt --all --check
+	@set -e; for workspace in $(WORKSPACES); do \
+		echo "cargo fmt --check ($$workspace)"; \
+		cargo fmt --all --check --manifest-path $$workspace; \
+	done
+
+clippy: lint-tools
+	cargo clippy $(TESTED) -- -D warnings
+	@set -e; for workspace in $(WORKSPACES); do \
+		echo "cargo clippy ($$workspace)"; \
+		cargo clippy --all-targets --workspace --manifest-path $$workspace $(GUESTS) $(LOCKED) -- -D warnings; \
+	done
+
+# All targets, so that the binary is built with the very features that the tests
+# are: cargo test alone would not build it, and cargo build alone would build
+# the dependencies a second time.
+test-build: plugins
+	cargo build $(TESTED)
+
+# Plugins are plain libraries to their own tests, which run natively.
+test-plugins: plugins
+	@set -e; for workspace in $(WORKSPACES); do \
+		echo "cargo test ($$workspace)"; \
+		cargo test --workspace --manifest-path $$workspace $(GUESTS) $(LOCKED); \
+	done
+
+plugins: toolchain ## Builds the plugins as WebAssembly components
+	plugins/build.sh
+
+toolchain: ## What building plugins needs; installs it where it can
+	plugins/toolchain.sh
+
+venv: $(VENV_READY) ## The foreign readers that the tests compare with
+
+$(VENV_READY): tests/readers/venv.sh
+	tests/readers/venv.sh $(VENV) $(REQUIREMENTS)
+	@touch $@

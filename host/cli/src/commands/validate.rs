@@ -1,0 +1,197 @@
+//! `tidelake validate`: everything that is wrong, before anything is done.
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use bytes::Bytes;
+use serde_json::json;
+use tidelake::{Engine, ErrorReport};
+use tidelake_core::plugin::{
+    ByteSink, DownsampleSpec, PluginContext, PluginInfo, PluginKind, Plugins, SortColumn,
+};
+use tidelake_core::table::{RollupSpec, TableSpec};
+use tidelake_core::{Error, Result};
+
+use super::{Out, print_json};
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::project::Project;
+use crate::render::{self, table};
+
+/// Checks plugins, and what can be known of schemas; the configuration itself
+/// was checked when it was read.
+pub(super) async fn run(project: &Project, global: &Global, out: Out<'_>) -> Result<(), Failure> {
+    let options = project.options("validate", None);
+    let host = Engine::plugin_host(&project.root, &project.config, &options)?;
+    let tables: Vec<TableSpec> = project.config.tables.values().cloned().collect();
+    // Plugins run on blocking threads only.
+    let check = move || {
+        let mut check = Check { plugins: &host, found: BTreeMap::new(), problems: Vec::new() };
+        tables.iter().for_each(|spec| check.table(spec));
+        (check.found, check.problems)
+    };
+    let (found, problems) = tokio::task::spawn_blocking(check)
+        .await
+        .map_err(|e| Error::internal("the check did not finish").with_source(e))?;
+    let reports: Vec<ErrorReport> = problems.iter().map(ErrorReport::from).collect();
+    if global.json {
+        let report = json!({
+            "ok": reports.is_empty(),
+            "tables": project.config.tables.keys().collect::<Vec<_>>(),
+            "plugins": found.values().collect::<Vec<_>>(),
+            "problems": reports,
+        });
+        print_json(out, &report)?;
+    } else {
+        show(project, &found, reports.len(), out)?;
+    }
+    for report in &reports {
+        render::error::write_report(&mut std::io::stderr().lock(), report)?;
+    }
+    if reports.is_empty() { Ok(()) } else { Err(Failure::Told) }
+}
+
+fn show(
+    project: &Project,
+    found: &BTreeMap<String, PluginInfo>,
+    problems: usize,
+    out: Out<'_>,
+) -> Result<(), Failure> {
+    let tables = render::counted(project.config.tables.len() as u64, "table");
+    let result = match problems {
+        0 => "ok".to_owned(),
+        n => render::counted(n as u64, "problem"),
+    };
+    writeln!(out, "{}: {tables}, {result}", project.path.display())?;
+    if !found.is_empty() {
+        let columns = ["plugin", "version", "kind", ""].map(|name| (name, table::Lean::Left));
+        let mut shown = table::new(&columns);
+        for info in found.values() {
+            let kind = info.kind.to_string();
+            shown.add_row([info.name.clone(), info.version.clone(), kind, info.description.clone()]);
+        }
+        write!(out, "{}", table::lines(&shown, "  "))?;
+    }
+    Ok(())
+}
+
+struct Check<'a> {
+    plugins: &'a dyn Plugins,
+    found: BTreeMap<String, PluginInfo>,
+    problems: Vec<Error>,
+}
+
+impl Check<'_> {
+    fn table(&mut self, spec: &TableSpec) {
+        let context = PluginContext { table: spec.name.clone(), unit: "validate".to_owned() };
+        let mut schema = spec.schema.clone();
+        for transform in &spec.transforms {
+            let fits = self.describe(spec, &transform.plugin, PluginKind::Transform);
+            let input = schema.take().filter(|_| fits);
+            if let Some(input) = input {
+                let stage =
+                    self.plugins.transform(&transform.plugin, &context, input, &transform.options);
+                schema = self.keep(spec, stage.map(|stage| stage.output_schema()));
+            }
+        }
+        let writer = spec.layout.writer_plugin();
+        let writes = self.describe(spec, writer, PluginKind::FormatWriter);
+        // Without transforms the configuration was checked against its schema already.
+        let public = schema.filter(|schema| {
+            let checked = match spec.transforms.is_empty() {
+                true => Ok(()),
+                false => spec.check_schema(schema, "the output of the transforms"),
+            };
+            self.keep(spec, checked).is_some()
+        });
+        if let Some(public) = public.as_ref().filter(|_| writes) {
+            let started = self.start_writer(spec, &context, public);
+            self.keep(spec, started);
+        }
+        for rollup in &spec.rollups {
+            let fits = self.describe(spec, &rollup.plugin, PluginKind::Downsampler);
+            if let Some(public) = public.as_ref().filter(|_| fits) {
+                let started = self.start_rollup(spec, rollup, &context, public);
+                self.keep(spec, started);
+            }
+        }
+    }
+
+    /// Whether a plugin is there and of the right kind.
+    fn describe(&mut self, spec: &TableSpec, name: &str, kind: PluginKind) -> bool {
+        let info = match self.found.get(name) {
+            Some(info) => info.clone(),
+            None => match self.plugins.describe(name) {
+                Ok(info) => info,
+                Err(error) => {
+                    self.problems.push(error.with("table", &spec.name));
+                    return false;
+                }
+            },
+        };
+        let wrong = match kind {
+            _ if info.kind != kind => {
+                Some(format!("plugin {name:?} is a {}, where a {kind} is needed", info.kind))
+            }
+            PluginKind::Transform if !info.row_wise => Some(format!(
+                "transform {name:?} is not row-wise, so hot rows could not pass through it in queries"
+            )),
+            _ => None,
+        };
+        self.found.insert(name.to_owned(), info);
+        let fits = wrong.is_none();
+        self.problems.extend(wrong.map(|message| Error::config(message).with("table", &spec.name)));
+        fits
+    }
+
+    fn keep<T>(&mut self, spec: &TableSpec, result: Result<T>) -> Option<T> {
+        result.map_err(|e| self.problems.push(e.with("table", &spec.name))).ok()
+    }
+
+    fn start_writer(
+        &self,
+        spec: &TableSpec,
+        context: &PluginContext,
+        public: &SchemaRef,
+    ) -> Result<()> {
+        let schema = spec.file_schema(public);
+        let sorted = spec.layout.sort.iter().filter_map(|name| schema.index_of(name).ok());
+        let sort: Vec<SortColumn> = sorted
+            .map(|column| SortColumn { column, descending: false, nulls_first: true })
+            .collect();
+        let name = spec.layout.writer_plugin();
+        let options = &spec.layout.options;
+        self.plugins.format_writer(name, context, schema, &sort, options, Box::new(Nowhere))?;
+        Ok(())
+    }
+
+    fn start_rollup(
+        &self,
+        spec: &TableSpec,
+        rollup: &RollupSpec,
+        context: &PluginContext,
+        public: &SchemaRef,
+    ) -> Result<()> {
+        let time_column = public.index_of(&spec.time)?;
+        let time_type = public.field(time_column).data_type().clone();
+        let mut fields: Vec<_> = public.fields().iter().cloned().collect();
+        fields.push(Field::new("bucket", time_type, false).into());
+        let input: SchemaRef = Schema::new(fields).into();
+        let groups = spec.group_columns();
+        let group_columns =
+            groups.iter().map(|name| public.index_of(name)).collect::<Result<_, _>>()?;
+        let bucket_column = public.fields().len();
+        let roles = DownsampleSpec { time_column, bucket_column, group_columns };
+        self.plugins.downsampler(&rollup.plugin, context, input, &roles, &rollup.options)?;
+        Ok(())
+    }
+}
+
+/// Takes the bytes of a file that nobody wants.
+struct Nowhere;
+
+impl ByteSink for Nowhere {
+    fn write(&mut self, _: Bytes) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! The whole file: `[hot]`, `[lake]`, `[engine]`, `[plugin.*]`, and the tables.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use super::size::{format_bytes, parse_bytes, parse_millis};
+use super::walk::{At, Section};
+use super::{Config, EngineConfig, HotConfig, LakeConfig, PluginConfig, table};
+use crate::error::{Error, Result};
+
+/// Less memory than this cannot sort and compress at the same time.
+const LEAST_MEMORY: u64 = 64_000_000;
+
+/// Reads the project. What is wrong goes to the section's problems; the values
+/// of such keys are their defaults.
+pub(super) fn read(mut root: Section<'_>) -> Config {
+    let (hot, hot_path) = hot(&mut root);
+    let (lake, lake_url) = lake(&mut root);
+    let engine = engine(&mut root);
+    check_apart(&root, &hot_path, &lake_url);
+
+    let mut tables = BTreeMap::new();
+    for (name, section) in root.named_sections("table") {
+        if let Some(spec) = table::read(&name, section) {
+            tables.insert(name.value, spec);
+        }
+    }
+    let mut plugins = BTreeMap::new();
+    for (name, section) in root.named_sections("plugin") {
+        if check_plugin_name(&root, &name) {
+            plugins.insert(name.value, plugin(section, &engine));
+        }
+    }
+    Config { hot, lake, engine, tables, plugins }
+}
+
+fn hot(root: &mut Section<'_>) -> (HotConfig, At<PathBuf>) {
+    let default = PathBuf::from("hot");
+    let mut path = At { value: default, span: 0..0 };
+    if let Some(mut section) = root.section("hot") {
+        if let Some(kind) = section.string("kind") {
+            match kind.value {
+                "embedded" => {}
+                "postgres" | "postgresql" => section.problems.add_with_help(
+                    kind.span,
+                    "this version has no PostgreSQL hot store",
+                    "write `kind = \"embedded\"`, the store that is built in",
+                ),
+                other => section.problems.add_with_help(
+                    kind.span,
+                    format!("{other:?} is not a kind of hot store"),
+                    "write `kind = \"embedded\"`, the store that is built in",
+                ),
+            }
+        }
+        if let Some(found) = section.name("path") {
+            path = At { value: PathBuf::from(found.value), span: found.span };
+        }
+    }
+    (HotConfig::Embedded { path: path.value.clone() }, path)
+}
+
+fn lake(root: &mut Section<'_>) -> (LakeConfig, At<String>) {
+    let mut url = At { value: "lake".to_owned(), span: 0..0 };
+    if let Some(mut section) = root.section("lake") {
+        if let Some(found) = section.name("url") {
+            if let Some((scheme, _)) = found.value.split_once("://")
+                && scheme != "file"
+            {
+                section.problems.add_with_help(
+                    found.span.clone(),
+                    format!("this version has no lake at `{scheme}://`"),
+                    "give a directory: a path relative to this file, or file:///...",
+                );
+            } else {
+                url = At { value: found.value.to_owned(), span: found.span };
+            }
+        }
+    }
+    (LakeConfig { url: url.value.clone() }, url)
+}
+
+/// A lake inside the hot store, or around it, would be swept or evicted with it.
+fn check_apart(root: &Section<'_>, hot: &At<PathBuf>, lake: &At<String>) {
+    let lake_path = lake.value.strip_prefix("file://").unwrap_or(&lake.value);
+    let (a, b) = (plain(&hot.value), plain(Path::new(lake_path)));
+    if a.starts_with(&b) || b.starts_with(&a) {
+        let span = if lake.span.is_empty() { hot.span.clone() } else { lake.span.clone() };
+        root.problems.add_with_help(
+            span,
+            "the hot store and the lake share a directory",
+            "give each a directory of its own, neither inside the other",
+        );
+    }
+}
+
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|c| !matches!(c, Component::CurDir)).collect()
+}
+
+fn engine(root: &mut Section<'_>) -> EngineConfig {
+    let mut engine = EngineConfig::default();
+    if let Some(mut section) = root.section("engine") {
+        let memory = section.parsed_with("memory", |text| match parse_bytes(text)? {
+            bytes if bytes < LEAST_MEMORY => Err(Error::config(format!("{text:?} is too little"))
+                .with_help(format!("give the engine {} or more", format_bytes(LEAST_MEMORY)))),
+            bytes => Ok(bytes),
+        });
+        if let Some(memory) = memory {
+            engine.memory = memory.value;
+        }
+        engine.threads = section.integer("threads", 1..1_025).map(|t| t.value as usize);
+    }
+    engine
+}
+
+fn plugin(mut section: Section<'_>, engine: &EngineConfig) -> PluginConfig {
+    let mut config = PluginConfig::default();
+    if let Some(runtime) = section.string("runtime") {
+        match runtime.value {
+            "wasm" => {}
+            "native" => section.problems.add_with_help(
+                runtime.span,
+                "this version does not load native plugins",
+                "build the plugin as a WebAssembly component and leave `runtime` out",
+            ),
+            other => section.problems.add_with_help(
+                runtime.span,
+                format!("{other:?} is not a runtime"),
+                "write `runtime = \"wasm\"`, or leave it out",
+            ),
+        }
+    }
+    config.source = section.name("source").map(|s| PathBuf::from(s.value));
+    let memory = section.parsed_with("memory", |text| plugin_memory(text, engine));
+    if let Some(memory) = memory {
+        config.memory = memory.value;
+    }
+    let deadline = section.parsed_with("deadline", |text| match parse_millis(text)? {
+        0 => Err(Error::config("no plugin can finish in no time").with_help("write 5s")),
+        millis => Ok(millis),
+    });
+    if let Some(deadline) = deadline {
+        config.deadline_ms = deadline.value;
+    }
+    config
+}
+
+fn plugin_memory(text: &str, engine: &EngineConfig) -> Result<u64> {
+    let bytes = parse_bytes(text)?;
+    if bytes < 1 << 20 {
+        return Err(Error::config(format!("{text:?} is too little for any plugin"))
+            .with_help("give it 1MiB or more; the default is 64MB"));
+    }
+    if bytes > 1 << 32 {
+        return Err(Error::config(format!("{text:?} is more than WebAssembly can address"))
+            .with_help("give it 4GiB or less"));
+    }
+    if bytes > engine.memory {
+        let all = format_bytes(engine.memory);
+        return Err(Error::config(format!("{text:?} is more than the engine itself may use ({all})"))
+            .with_help("raise `memory` in [engine], or lower it here"));
+    }
+    Ok(bytes)
+}
+
+fn check_plugin_name(root: &Section<'_>, name: &At<String>) -> bool {
+    let good = is_plugin_name(&name.value);
+    if !good {
+        root.problems.add_with_help(
+            name.span.clone(),
+            format!("{:?} cannot be the name of a plugin", name.value),
+            "names of plugins have letters, digits, `-` and `_`",
+        );
+    }
+    good
+}
+
+/// Whether plugins may be called so; the name becomes part of a file name.
+pub(super) fn is_plugin_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 100
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}

@@ -1,0 +1,308 @@
+use super::*;
+use crate::period::{Every, Period};
+use crate::table::LogKind;
+use arrow::datatypes::{DataType, TimeUnit};
+use proptest::prelude::*;
+
+/// Line, and the words that its message and help must hold.
+fn assert_problems(text: &str, expected: &[(usize, &[&str])]) {
+    let problems = parse(text).unwrap_err();
+    let shown: Vec<String> = problems
+        .iter()
+        .map(|p| format!("{:?} {} / {}", p.position(text), p.message, p.help.as_deref().unwrap_or("")))
+        .collect();
+    assert_eq!(problems.len(), expected.len(), "{shown:#?}");
+    for ((problem, shown), (line, words)) in problems.iter().zip(&shown).zip(expected) {
+        assert_eq!(problem.position(text).0, *line, "{shown}");
+        for word in *words {
+            assert!(shown.contains(word), "{word:?} is not in {shown:?}");
+        }
+    }
+}
+
+#[test]
+fn one_line_is_enough() {
+    let config = parse("[table.trades]\ntime = \"ts\"\n").unwrap();
+    assert_eq!(config.hot, HotConfig::Embedded { path: "hot".into() });
+    assert_eq!(config.lake.url, "lake");
+    assert_eq!(config.engine, EngineConfig { memory: 512_000_000, threads: None });
+    let table = &config.tables["trades"];
+    assert_eq!(table.layout.format, "delta");
+    assert_eq!(table.layout.log(), LogKind::Delta);
+    assert_eq!(table.layout.partition.names(), ["ts_day"]);
+    assert_eq!(table.layout.sort, ["ts"]);
+    assert_eq!(table.layout.target_file_size, 128_000_000);
+    assert_eq!(table.lifecycle.hot.to_string(), "30d");
+    assert_eq!(table.lifecycle.warm.to_string(), "90d");
+    assert_eq!((table.lifecycle.retention, table.lifecycle.grace.to_string()), (None, "0s".into()));
+    assert!(parse("").unwrap().tables.is_empty());
+}
+
+#[test]
+fn every_key_is_read() {
+    let config = parse(
+        r#"
+        [hot]
+        kind = "embedded"
+        path = "data/hot"
+        [lake]
+        url = "data/lake"
+        [engine]
+        memory = "1GiB"
+        threads = 2
+
+        [table.trades]
+        time = "ts"
+        key = ["symbol"]
+        category = "class"
+        [table.trades.schema]
+        ts = "timestamp(ns, UTC)"
+        symbol = "dictionary(utf8)"
+        class = "utf8"
+        price = "decimal(18, 4)"
+        [table.trades.lifecycle]
+        hot = "90d"
+        warm = "1y"
+        retention = "7y"
+        grace = "10m"
+        [table.trades.layout]
+        format = "parquet"
+        partition = ["month", "class"]
+        target_file_size = "64MiB"
+        options = { compression = "zstd(3)", levels = [1, 2.5, true] }
+        [[table.trades.transform]]
+        plugin = "mask"
+        options = { columns = ["account"] }
+        [[table.trades.rollup]]
+        every = "1mo"
+        zone = "Europe/Zurich"
+        plugin = "ohlcv"
+        options.price = "price"
+        [[table.trades.rollup]]
+        every = "1h"
+        plugin = "stats"
+
+        [plugin.mask]
+        source = "plugins/mask.wasm"
+        runtime = "wasm"
+        memory = "32MB"
+        deadline = "250ms"
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.engine, EngineConfig { memory: 1 << 30, threads: Some(2) });
+    let table = &config.tables["trades"];
+    assert_eq!(table.layout.sort, ["symbol", "ts"]);
+    assert_eq!(table.layout.partition.period, Period::Month);
+    assert_eq!(table.layout.partition.columns, ["class"]);
+    assert_eq!(
+        table.layout.options,
+        serde_json::json!({"compression": "zstd(3)", "levels": [1, 2.5, true]})
+    );
+    let schema = table.schema.as_ref().unwrap();
+    assert_eq!(
+        schema.field(0).data_type(),
+        &DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
+    );
+    assert_eq!(table.transforms[0].options, serde_json::json!({"columns": ["account"]}));
+    assert_eq!(table.rollups[0].every, Every::Month);
+    assert_eq!(table.rollups[0].zone.name(), "Europe/Zurich");
+    assert_eq!(table.rollups[0].options, serde_json::json!({"price": "price"}));
+    assert_eq!(table.rollup_name(&table.rollups[1]), "trades@1h");
+    assert_eq!(
+        config.plugins["mask"],
+        PluginConfig {
+            source: Some("plugins/mask.wasm".into()),
+            memory: 32_000_000,
+            deadline_ms: 250
+        }
+    );
+}
+
+#[test]
+fn all_mistakes_at_once() {
+    let text = r#"[hot]
+kind = "postgres"
+pth = "hot"
+
+[lake]
+url = "s3://bucket/lake"
+
+[engine]
+memory = "lots"
+threads = "two"
+
+[tabel.trades]
+time = "ts"
+
+[table.trades]
+time = "ts"
+key = "symbol"
+hot = "90d"
+
+[table.trades.lifecycle]
+hot = "90days"
+warm = "1y"
+retention = "365d"
+
+[table.trades.layout]
+partition = ["asset_class", "month"]
+target_file_size = "128 megs"
+
+[[table.trades.rollup]]
+every = "7m"
+plugin = "ohlcv"
+
+[[table.trades.rollup]]
+every = "1h"
+zone = "Europe/Zurch"
+
+[[table.trades.rollup]]
+every = "60m"
+plugin = "stats"
+
+[table.quotes]
+category = "class"
+
+[plugin.mask]
+runtime = "native"
+memory = "8GB"
+"#;
+    assert_problems(
+        text,
+        &[
+            (2, &["PostgreSQL", "embedded"]),
+            (3, &["unknown key `pth` in [hot]", "`path`"]),
+            (6, &["s3://"]),
+            (9, &["`memory`", "lots", "128MB"]),
+            (10, &["`threads`", "a text", "whole number"]),
+            (12, &["unknown section `tabel`", "`table`"]),
+            (17, &["`key`", "[\"symbol\"]"]),
+            (18, &["unknown key `hot`", "[table.trades.lifecycle]"]),
+            (21, &["90days", "90d"]),
+            (23, &["`warm` (1y)", "`retention` (365d)"]),
+            (26, &["asset_class", "period"]),
+            (26, &["\"month\" after its first"]),
+            (27, &["128 megs"]),
+            (30, &["7m", "divide a day"]),
+            (33, &["does not name its plugin"]),
+            (35, &["Europe/Zurch", "`Europe/Zurich`"]),
+            (38, &["rollup of 1h already"]),
+            (41, &["[table.quotes]", "time"]),
+            (45, &["native"]),
+            (46, &["8GB", "4GiB"]),
+        ],
+    );
+}
+
+#[test]
+fn syntax_errors_do_not_hide_each_other() {
+    let text = "[hot]\npath = hot\n[table.t]\ntime = \"ts\n key = [\"a\"]\nhott = 1\n";
+    assert_problems(text, &[(2, &["TOML"]), (4, &["TOML"]), (6, &["unknown key `hott`"])]);
+    // What follows a broken header or an open bracket cannot be judged.
+    assert_problems("[table.t\ntime = \"ts\"\nfoo = 1\n", &[(1, &["TOML"])]);
+    assert_problems("[table.t]\nkey = [\"a\"\ntime = \"ts\"\nfoo = 1\n", &[(3, &["TOML", "line 2"])]);
+    assert_problems("[table.t]\ntime = \"ts\"\ntime = \"at\"\n", &[(3, &["duplicate"])]);
+}
+
+#[test]
+fn columns_are_checked_against_the_schema() {
+    let text = r#"[table.t]
+time = "at"
+key = ["symbl", "at"]
+[table.t.schema]
+symbol = "utf8"
+at = "int64"
+at_day = "date32"
+price = "double"
+size = "float64"
+"#;
+    assert_problems(
+        text,
+        &[
+            (3, &["\"at\" is used as a key"]),
+            (7, &["derived partition column"]),
+            (8, &["`price`", "`float64`"]),
+        ],
+    );
+    let text = text.replace("price = \"double\"", "price = \"float64\"");
+    assert_problems(
+        &format!("{text}[table.t.layout]\npartition = [\"day\", \"size\"]\nsort = [\"symbol\", \"tim\"]\n"),
+        &[
+            (3, &["\"symbl\"", "`symbol`"]),
+            (3, &["used as a key"]),
+            (6, &["int64", "timestamp(us)"]),
+            (7, &["derived"]),
+            (11, &["\"size\"", "float64", "text, integer"]),
+            (12, &["sort column \"tim\""]),
+        ],
+    );
+}
+
+#[test]
+fn names_and_shapes() {
+    assert_problems(
+        "[table.\"my-table\"]\ntime = \"ts\"\n",
+        &[(1, &["my-table", "letters, digits"])],
+    );
+    assert_problems(
+        "table = 3\n[[hot]]\npath = \"x\"\n",
+        &[(1, &["not a section"]), (2, &["only once"])],
+    );
+    assert_problems(
+        "[table.t]\ntime = \"\"\nkey = [\"a\", \"a\", 3]\ntransform = { plugin = \"x\" }\n",
+        &[
+            (2, &["empty"]),
+            (3, &["twice"]),
+            (3, &["integer"]),
+            (4, &["[[table.t.transform]]"]),
+        ],
+    );
+    assert_problems(
+        "[hot]\npath = \"data\"\n[lake]\nurl = \"./data/lake\"\n",
+        &[(4, &["share a directory"])],
+    );
+    assert_problems(
+        "[table.t]\ntime = \"ts\"\n[[table.t.transform]]\nplugin = \"a/b.wasm\"\noptions = { x = nan }\n",
+        &[(4, &["a/b.wasm", "source"]), (5, &["nan"])],
+    );
+}
+
+#[test]
+fn a_long_hot_age_alone_is_no_contradiction() {
+    let text = "[table.t]\ntime = \"ts\"\n[table.t.lifecycle]\nhot = \"1y\"\n";
+    assert_eq!(parse(text).unwrap().tables["t"].lifecycle.warm.to_string(), "1y");
+    // A leap year is longer than 365 days.
+    assert_problems(&format!("{text}warm = \"365d\"\n"), &[(5, &["(1y)", "(365d)"])]);
+    assert!(parse(&format!("{text}warm = \"366d\"\n")).is_ok());
+}
+
+#[test]
+fn positions_count_characters() {
+    let problem = Problem { span: 8..9, message: String::new(), help: None };
+    assert_eq!(problem.position("ab\nnaïve = 1"), (2, 5));
+    assert_eq!(problem.position("ab"), (1, 3));
+}
+
+#[test]
+fn guesses() {
+    assert_eq!(closest("trade", ["trades", "quotes"]), Some("trades"));
+    assert_eq!(closest("Tikcer", ["Ticker", "Date"]), Some("Ticker"));
+    assert_eq!(closest("x", ["y", "z"]), None);
+    assert_eq!(closest("volume", ["price"]), None);
+}
+
+proptest! {
+    /// Whatever the text, there is an answer, and its problems lie inside the text.
+    #[test]
+    fn any_text_is_answered(text in "(\\[table\\.[a-z]\\]\n|\\[\\[?[a-z.]{0,9}\\]?\\]?\n|[a-zé]{1,4} ?= ?[\"\\[a-z0-9.,é\\]{}]{0,9}\n|\"\"\"\n|\n){0,12}") {
+        if let Err(problems) = parse(&text) {
+            prop_assert!(!problems.is_empty());
+            for problem in problems {
+                prop_assert!(problem.span.end <= text.len(), "{problem:?}");
+                let (line, column) = problem.position(&text);
+                prop_assert!(line >= 1 && column >= 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What guests export, as typed functions of one instance.
+
+use wasmtime::component::{
+    ComponentNamedList, Instance, Lift, Lower, Resource, ResourceAny, TypedFunc,
+};
+use wasmtime::{Result, Store};
+
+use super::types::{BatchHandle, Create, FileHandle, GuestError, SinkHandle, SortColumn, Spec};
+use crate::run::state::State;
+
+/// A call that answers nothing or an error.
+pub(crate) type Done = (std::result::Result<(), GuestError>,);
+
+/// Looks functions of one exported interface up.
+struct Lookup<'a> {
+    instance: &'a Instance,
+    store: &'a mut Store<State>,
+    interface: wasmtime::component::ComponentExportIndex,
+    name: &'static str,
+}
+
+impl<'a> Lookup<'a> {
+    fn new(
+        instance: &'a Instance,
+        store: &'a mut Store<State>,
+        name: &'static str,
+    ) -> Result<Self> {
+        let interface = instance
+            .get_export_index(&mut *store, None, name)
+            .ok_or_else(|| wasmtime::format_err!("interface `{name}` is not exported"))?;
+        Ok(Self { instance, store, interface, name })
+    }
+
+    fn func<P, R>(&mut self, name: &str) -> Result<TypedFunc<P, R>>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        let missing = || wasmtime::format_err!("`{name}` of `{}` is not exported", self.name);
+        let index = self
+            .instance
+            .get_export_index(&mut *self.store, Some(&self.interface), name)
+            .ok_or_else(missing)?;
+        self.instance
+            .get_typed_func(&mut *self.store, index)
+            .map_err(|error| error.context(format!("`{name}` of `{}`", self.name)))
+    }
+}
+
+/// `meta`
+#[derive(Clone, Copy)]
+pub(crate) struct Describe {
+    pub(crate) describe: TypedFunc<(), (String,)>,
+}
+
+impl Describe {
+    pub(crate) fn of(instance: &Instance, store: &mut Store<State>) -> Result<Self> {
+        let mut meta = Lookup::new(instance, store, "tidelake:plugin/meta@0.1.0")?;
+        Ok(Self { describe: meta.func("describe")? })
+    }
+}
+
+type Schema = (Vec<u8>,);
+
+/// `transform.stage`
+#[derive(Clone, Copy)]
+pub(crate) struct Stage {
+    pub(crate) create: TypedFunc<(Vec<u8>, String, Option<Vec<u8>>), Create>,
+    pub(crate) output_schema: TypedFunc<(ResourceAny,), Schema>,
+    pub(crate) process:
+        TypedFunc<(ResourceAny, Resource<BatchHandle>, Resource<SinkHandle>), Done>,
+    pub(crate) finish: TypedFunc<(ResourceAny, Resource<SinkHandle>), Done>,
+}
+
+impl Stage {
+    pub(crate) fn of(instance: &Instance, store: &mut Store<State>) -> Result<Self> {
+        let mut interface = Lookup::new(instance, store, "tidelake:plugin/transform@0.1.0")?;
+        Ok(Self {
+            create: interface.func("[static]stage.create")?,
+            output_schema: interface.func("[method]stage.output-schema")?,
+            process: interface.func("[method]stage.process")?,
+            finish: interface.func("[method]stage.finish")?,
+        })
+    }
+}
+
+/// `format-writer.writer`
+#[derive(Clone, Copy)]
+pub(crate) struct Writer {
+    pub(crate) create:
+        TypedFunc<(Vec<u8>, Vec<SortColumn>, String, Resource<FileHandle>), Create>,
+    pub(crate) write: TypedFunc<(ResourceAny, Resource<BatchHandle>), Done>,
+    pub(crate) buffered: TypedFunc<(ResourceAny,), (u64,)>,
+    pub(crate) finish: TypedFunc<(ResourceAny,), Done>,
+}
+
+impl Writer {
+    pub(crate) fn of(instance: &Instance, store: &mut Store<State>) -> Result<Self> {
+        let mut interface = Lookup::new(instance, store, "tidelake:plugin/format-writer@0.1.0")?;
+        Ok(Self {
+            create: interface.func("[static]writer.create")?,
+            write: interface.func("[method]writer.write")?,
+            buffered: interface.func("[method]writer.buffered")?,
+            finish: interface.func("[method]writer.finish")?,
+        })
+    }
+}
+
+/// `downsampler.aggregator`
+#[derive(Clone, Copy)]
+pub(crate) struct Aggregator {
+    pub(crate) create: TypedFunc<(Vec<u8>, Spec, String), Create>,
+    pub(crate) output_schema: TypedFunc<(ResourceAny,), Schema>,
+    pub(crate) update: TypedFunc<(ResourceAny, Resource<BatchHandle>), Done>,
+    pub(crate) merge: TypedFunc<(ResourceAny, Resource<BatchHandle>), Done>,
+    pub(crate) drain: TypedFunc<(ResourceAny, Resource<SinkHandle>), Done>,
+}
+
+impl Aggregator {
+    pub(crate) fn of(instance: &Instance, store: &mut Store<State>) -> Result<Self> {
+        let mut interface = Lookup::new(instance, store, "tidelake:plugin/downsampler@0.1.0")?;
+        Ok(Self {
+            create: interface.func("[static]aggregator.create")?,
+            output_schema: interface.func("[method]aggregator.output-schema")?,
+            update: interface.func("[method]aggregator.update")?,
+            merge: interface.func("[method]aggregator.merge")?,
+            drain: interface.func("[method]aggregator.drain")?,
+        })
+    }
+}

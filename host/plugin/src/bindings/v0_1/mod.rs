@@ -1,0 +1,14 @@
+//! `tidelake:plugin@0.1.0`, linked by hand: what a guest reads is lowered from the
+//! host's own buffers and what it emits is looked at in the guest's memory, which
+//! generated bindings would copy once more each.
+
+mod codec;
+mod exports;
+mod imports;
+mod types;
+
+pub(crate) use exports::{Aggregator, Describe, Stage, Writer};
+pub(crate) use imports::link;
+pub(crate) use types::{
+    BatchHandle, Create, ErrorCode, FileHandle, GuestError, SinkHandle, SortColumn, Spec,
+};

@@ -1,0 +1,195 @@
+//! One instance of a plugin, and calling it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use tidelake_core::plugin::PluginContext;
+use tidelake_core::{Error, Result};
+use wasmtime::component::{ComponentNamedList, Lift, Lower, ResourceAny, TypedFunc};
+use wasmtime::{Store, component};
+
+use super::fault;
+use super::plugin::Plugin;
+use super::state::State;
+use crate::bindings::v0_1::{Create, ErrorCode, GuestError};
+use crate::engine::{Epochs, Interrupter};
+use crate::stats::add;
+
+/// Calls after which an instance is replaced, so that what leaks stays small.
+const CALLS: u64 = 20_000;
+
+/// A guest with its memory.
+pub(crate) struct Instance {
+    store: Store<State>,
+    instance: component::Instance,
+    interrupter: Arc<Epochs>,
+    deadline: Duration,
+    calls: u64,
+    broken: bool,
+}
+
+impl Instance {
+    /// Makes a fresh one.
+    pub(crate) fn new(plugin: &Plugin) -> Result<Self> {
+        let mut store =
+            Store::new(plugin.engine(), State::new(Arc::clone(&plugin.shared), plugin.memory));
+        store.limiter(|state| &mut state.limits);
+        // What may cross in one call from the guest: as much as may be emitted, and the
+        // host's own words for it.
+        let fuel = plugin.shared.output_cap.saturating_add(64 << 20).min(2 << 30);
+        store.set_hostcall_fuel(fuel as usize);
+        plugin.interrupter.arm(&mut store, plugin.deadline);
+        let instance = match plugin.pre.instantiate(&mut store) {
+            Ok(instance) => instance,
+            Err(error) => {
+                return Err(fault::trapped(error, store.data_mut(), plugin.deadline)
+                    .with("call", "instantiation"));
+            }
+        };
+        add(&plugin.shared.counters.instances, 1);
+        Ok(Self {
+            store,
+            instance,
+            interrupter: Arc::clone(&plugin.interrupter),
+            deadline: plugin.deadline,
+            calls: 0,
+            broken: false,
+        })
+    }
+
+    /// Typed functions of the instance; what is missing is the plugin's fault.
+    pub(crate) fn bind<T>(
+        &mut self,
+        of: impl FnOnce(&component::Instance, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T> {
+        of(&self.instance, &mut self.store).map_err(|error| {
+            let name = &self.store.data().shared.name;
+            Error::plugin(format!("plugin `{name}` does not export what its kind must"))
+                .with("plugin", name)
+                .with_help("build it with the tidelake SDK of the version it says it is for")
+                .with_source(error)
+        })
+    }
+
+    /// What the host keeps for it.
+    pub(crate) fn state(&mut self) -> &mut State {
+        self.store.data_mut()
+    }
+
+    /// Gets ready for another owner.
+    pub(crate) fn begin(&mut self, context: &PluginContext) {
+        self.store.data_mut().begin(context);
+    }
+
+    /// Whether it can serve another owner: healthy, not worn, and far from its
+    /// memory cap (memory never shrinks).
+    pub(crate) fn reusable(&self) -> bool {
+        let limits = &self.store.data().limits;
+        !self.broken && self.calls < CALLS && limits.used() <= limits.cap() / 4 * 3
+    }
+
+    /// Calls a function under the deadline. A trap breaks the instance.
+    pub(crate) fn call<P, R>(&mut self, function: &TypedFunc<P, R>, params: P) -> Result<R>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        let state = self.store.data_mut();
+        if self.broken {
+            let name = &state.shared.name;
+            let error = Error::plugin(format!("plugin `{name}` crashed before in this work"));
+            return Err(fault::located(error, state));
+        }
+        state.limits.reset();
+        state.journal.reset();
+        add(&state.shared.counters.calls, 1);
+        self.calls += 1;
+        self.interrupter.arm(&mut self.store, self.deadline);
+        function.call(&mut self.store, params).map_err(|error| {
+            self.broken = true;
+            let state = self.store.data_mut();
+            add(&state.shared.counters.traps, 1);
+            fault::trapped(error, state, self.deadline)
+        })
+    }
+
+    /// Calls a function that can answer with an error of its own.
+    pub(crate) fn attempt<P>(
+        &mut self,
+        function: &TypedFunc<P, (std::result::Result<(), GuestError>,)>,
+        params: P,
+    ) -> Result<()>
+    where
+        P: ComponentNamedList + Lower,
+    {
+        let (answer,) = self.call(function, params)?;
+        answer.map_err(|error| self.refused(&error, false))
+    }
+
+    /// Calls a constructor.
+    pub(crate) fn create<P>(
+        &mut self,
+        function: &TypedFunc<P, Create>,
+        params: P,
+    ) -> Result<ResourceAny>
+    where
+        P: ComponentNamedList + Lower,
+    {
+        let (answer,) = self.call(function, params)?;
+        answer.map_err(|error| self.refused(&error, true))
+    }
+
+    fn refused(&mut self, error: &GuestError, creating: bool) -> Error {
+        // A defect may have left anything behind.
+        self.broken |= error.code == ErrorCode::Internal;
+        fault::returned(error, self.store.data(), creating)
+    }
+
+    /// Calls with a batch in the guest's reach, for the length of the call.
+    pub(crate) fn with_input<T>(
+        &mut self,
+        batch: &RecordBatch,
+        call: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let state = self.store.data_mut();
+        add(&state.shared.counters.rows_in, batch.num_rows() as u64);
+        state.input = Some(batch.clone());
+        let result = call(self);
+        self.store.data_mut().input = None;
+        result
+    }
+
+    /// What the call emitted. A call that failed emitted nothing that counts.
+    pub(crate) fn emitted(&mut self, result: Result<()>) -> Result<Vec<RecordBatch>> {
+        let state = self.store.data_mut();
+        let taken = state.output.take();
+        let broken = taken.is_err();
+        let batches = taken.map_err(|error| fault::located(error, state));
+        self.broken |= broken;
+        // The broken rule explains the guest's error, not the other way round.
+        let batches = batches?;
+        result.map(|()| batches)
+    }
+
+    /// Drops a resource that the guest exported; it runs the guest's destructor.
+    pub(crate) fn release(&mut self, resource: ResourceAny) {
+        if self.broken {
+            return;
+        }
+        let state = self.store.data_mut();
+        state.limits.reset();
+        state.journal.reset();
+        self.interrupter.arm(&mut self.store, self.deadline);
+        if let Err(error) = resource.resource_drop(&mut self.store) {
+            self.broken = true;
+            let state = self.store.data_mut();
+            add(&state.shared.counters.traps, 1);
+            tracing::warn!(
+                plugin = state.shared.name,
+                error = %crate::text::message(&error.root_cause().to_string()),
+                "a plugin crashed while it was cleaned up"
+            );
+        }
+    }
+}

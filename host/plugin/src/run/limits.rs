@@ -1,0 +1,76 @@
+//! What one instance may allocate.
+
+use wasmtime::{ResourceLimiter, Result};
+
+/// Elements of all tables of an instance; a large Rust plugin has some 10,000
+/// functions in its table.
+const TABLE: usize = 1 << 18;
+
+/// The memory cap of an instance, and how near it has come.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    cap: u64,
+    used: u64,
+    denied: bool,
+}
+
+impl Limits {
+    pub(crate) fn new(cap: u64) -> Self {
+        Self { cap, used: 0, denied: false }
+    }
+
+    /// The cap in bytes.
+    pub(crate) fn cap(&self) -> u64 {
+        self.cap
+    }
+
+    /// Bytes of linear memory. They only ever grow.
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// Whether memory was asked for beyond the cap since [`Limits::reset`].
+    pub(crate) fn denied(&self) -> bool {
+        self.denied
+    }
+
+    /// A new call begins.
+    pub(crate) fn reset(&mut self) {
+        self.denied = false;
+    }
+}
+
+impl ResourceLimiter for Limits {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool> {
+        let grown = desired.saturating_sub(current) as u64;
+        let allowed = self.used.saturating_add(grown) <= self.cap
+            && maximum.is_none_or(|maximum| desired <= maximum);
+        if allowed {
+            self.used += grown;
+        } else {
+            self.denied = true;
+        }
+        Ok(allowed)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        Ok(desired <= TABLE)
+    }
+
+    fn instances(&self) -> usize {
+        64
+    }
+
+    fn tables(&self) -> usize {
+        64
+    }
+
+    fn memories(&self) -> usize {
+        8
+    }
+}

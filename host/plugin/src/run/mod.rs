@@ -1,0 +1,45 @@
+//! Running plugins: instances and their limits, calls and their errors, and the
+//! three kinds of work behind the traits of `tidelake_core::plugin`.
+
+pub(crate) mod downsampler;
+pub(crate) mod fault;
+pub(crate) mod instance;
+pub(crate) mod journal;
+pub(crate) mod limits;
+pub(crate) mod plugin;
+pub(crate) mod state;
+pub(crate) mod transform;
+pub(crate) mod writer;
+
+use tidelake_core::plugin::PluginContext;
+use tidelake_core::{Error, Result};
+
+use plugin::Plugin;
+
+/// The longest text of options that is handed to a plugin.
+const OPTIONS: usize = 1 << 20;
+
+/// Options as the guest gets them: a JSON object.
+fn options_text(
+    plugin: &Plugin,
+    context: &PluginContext,
+    options: &serde_json::Value,
+) -> Result<String> {
+    let name = &plugin.info.name;
+    let wrong = |what: &str| {
+        Error::config(format!("the options of plugin `{name}` {what}"))
+            .with("plugin", name)
+            .with("table", &context.table)
+    };
+    let text = match options {
+        serde_json::Value::Null => "{}".to_owned(),
+        serde_json::Value::Object(_) => options.to_string(),
+        _ => return Err(wrong("are not an object")),
+    };
+    if text.len() > OPTIONS { Err(wrong("are longer than 1 MiB")) } else { Ok(text) }
+}
+
+/// An index as it crosses.
+fn index(index: usize) -> Result<u32> {
+    u32::try_from(index).map_err(|_| Error::internal("a column index beyond 32 bits"))
+}

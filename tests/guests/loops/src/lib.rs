@@ -1,0 +1,31 @@
+//! Never comes back.
+
+use tidelake_sdk::schema::SchemaRef;
+use tidelake_sdk::{Batch, NoOptions, Output, Result, Transform};
+
+struct Guest(SchemaRef);
+
+impl Transform for Guest {
+    const NAME: &'static str = "guest";
+    const VERSION: &'static str = "0.1.0";
+    const DESCRIPTION: &'static str = "Never comes back.";
+    const ROW_WISE: bool = true;
+    type Options = NoOptions;
+
+    fn create(input: SchemaRef, _: NoOptions) -> Result<Self> {
+        Ok(Self(input))
+    }
+
+    fn output_schema(&self) -> SchemaRef {
+        self.0.clone()
+    }
+
+    fn process(&mut self, _: &Batch<'_>, _: &mut Output<'_>) -> Result<()> {
+        let mut turns = 0u64;
+        loop {
+            turns = std::hint::black_box(turns.wrapping_add(1));
+        }
+    }
+}
+
+tidelake_sdk::export_transform!(Guest);
