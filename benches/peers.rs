@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use serde::Deserialize;
 use tidelake_core::{Error, Result};
@@ -56,8 +57,11 @@ fn has_duckdb(python: &Path) -> bool {
 
 /// Writes the tick set to one file; its size as Arrow.
 fn export(plan: &Plan, path: &Path) -> Result<u64> {
-    let failed =
-        |e| Error::unavailable("the tick set could not be written").with("path", path.display()).with_source(e);
+    let failed = |e: ParquetError| {
+        Error::unavailable("the tick set could not be written")
+            .with("path", path.display())
+            .with_source(e)
+    };
     let file = File::create(path).map_err(|e| failed(e.into()))?;
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let mut writer =

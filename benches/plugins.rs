@@ -9,9 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, TimestampMicrosecondArray};
-use arrow::compute::{
-    SortColumn as Key, concat_batches, lexsort_to_indices, take_record_batch,
-};
+use arrow::compute::{SortColumn as Key, concat_batches, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -41,13 +39,18 @@ pub(crate) fn measure(plan: &Plan) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let sorted = in_order(&ticks)?;
     for (name, compression) in
-        [("parquet_plain", "uncompressed"), ("parquet_snappy", "snappy"), ("parquet_zstd", "zstd(1)")]
+        [("parquet_plain", "none"), ("parquet_snappy", "snappy"), ("parquet_zstd", "zstd(1)")]
     {
         let options = json!({ "compression": compression });
-        figures.push(bench.writer::<tidelake_format_parquet::Parquet>(name, &sorted, &options)?);
+        figures
+            .push(bench.writer::<tidelake_format_parquet::ParquetFile>(name, &sorted, &options)?);
     }
     let options = json!({ "price": "price", "volume": "size" });
-    figures.push(bench.downsampler::<tidelake_ohlcv::Ohlcv>("ohlcv", &with_hours(&ticks)?, &options)?);
+    figures.push(bench.downsampler::<tidelake_ohlcv::Ohlcv>(
+        "ohlcv",
+        &with_hours(&ticks)?,
+        &options,
+    )?);
     let options = json!({ "columns": ["symbol", "venue"], "salt": "bench", "length": 16 });
     figures.push(bench.transform::<tidelake_mask::Mask>("mask", &ticks, &options)?);
     Ok(figures)

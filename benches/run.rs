@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tidelake_core::{Error, Result};
 
 use crate::child::{IngestResult, RunResult, Variant};
@@ -29,7 +28,8 @@ pub(crate) fn measure(plan: &Plan) -> Result<Vec<Figure>> {
     let rows = ["--rows".to_owned(), plan.rows.to_string()];
     let seed = ["--seed".to_owned(), plan.seed.to_string()];
     let ingest: IngestResult = child("ingest", scratch.path(), rows.into_iter().chain(seed))?;
-    let mut figures = vec![Figure::new("ingest", ingest.rows as f64 / ingest.seconds / 1e6, "M rows/s")];
+    let mut figures =
+        vec![Figure::new("ingest", ingest.rows as f64 / ingest.seconds / 1e6, "M rows/s")];
 
     for (name, variant) in [
         ("run", Variant { format: "delta".into(), mask: false }),
@@ -100,8 +100,6 @@ fn child<T: DeserializeOwned>(
     if !output.status.success() {
         return Err(failed("a child process failed").with("status", output.status));
     }
-    let value: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|e| failed("a child process did not tell what it found").with_source(e))?;
-    serde_json::from_value(value)
-        .map_err(|e| failed("a child process told something else").with_source(e))
+    serde_json::from_slice(&output.stdout)
+        .map_err(|e| failed("a child process did not tell what it found").with_source(e))
 }

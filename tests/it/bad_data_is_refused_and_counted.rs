@@ -3,8 +3,8 @@
 
 use tidelake_core::time::Micros;
 
-use crate::support::ticks::{self, Ticks};
 use crate::support::Project;
+use crate::support::ticks::{self, Ticks};
 
 const HEADER: &str = "ts,symbol,class,account,price,size\n";
 
@@ -30,7 +30,8 @@ fn a_bad_row_is_named_by_line_and_column() {
     let good = "2024-03-01T00:00:00Z,S1,fx,a,1.5,10\n";
     let bad = "2024-03-01T00:00:01Z,S1,fx,a,cheap,11\n";
     let text = format!("{HEADER}{good}{good}{bad}{good}");
-    ingest(&project, &text, &[]).fails(1, &["rows.csv", "line 4", "price", "cheap", "--on-error skip"]);
+    ingest(&project, &text, &[])
+        .fails(1, &["rows.csv", "line 4", "price", "cheap", "--on-error skip"]);
     assert_eq!(rows(&project), 0, "abort ingests nothing of the file");
     let outcome = ingest(&project, &text, &["--on-error", "skip", "--json"]).success();
     let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();

@@ -38,7 +38,9 @@ fn every_failpoint_recovers(format: &str) {
         let mut rows: Vec<_> = days.flat_map(|d| made.day(at(d), 200)).collect();
         rows.extend(late.into_iter().flat_map(|d| made.day(at(d), 20)));
         project.write("ticks.csv", ticks::csv(&rows));
-        project.run(&["ingest", "ticks", &project.root.join("ticks.csv").to_string_lossy()]).success();
+        project
+            .run(&["ingest", "ticks", &project.root.join("ticks.csv").to_string_lossy()])
+            .success();
         source.borrow_mut().extend(rows);
         oracle::digest("ticks", &[ticks::batch(&source.borrow())])
     };
@@ -58,10 +60,14 @@ fn every_failpoint_recovers(format: &str) {
         assert_eq!(seen.query, expected, "{format}: after dying at {name}");
         let report = project.run(&run).success();
         let seen = oracle::look(&project.root, "ticks", at(now));
-        assert_eq!(seen.query, expected, "{format}: after the run that followed {name}: {report:?}");
+        assert_eq!(
+            seen.query, expected,
+            "{format}: after the run that followed {name}: {report:?}"
+        );
         assert!(seen.orphans.is_empty(), "{format}: {name} left {:?}", seen.orphans);
         // W is two days before now: what is older is in the lake, all of it.
-        let lake = source.borrow().iter().filter(|t| t.ts < at(now - 2).0).cloned().collect::<Vec<_>>();
+        let lake =
+            source.borrow().iter().filter(|t| t.ts < at(now - 2).0).cloned().collect::<Vec<_>>();
         let lake = oracle::digest("ticks", &[ticks::batch(&lake)]);
         assert_eq!(seen.lake, lake, "{format}: {name}");
     }

@@ -4,22 +4,46 @@
 use serde_json::Value;
 use tidelake_core::time::Micros;
 
-use crate::support::ticks::{self, DAY, Tick, Ticks};
 use crate::support::Project;
+use crate::support::ticks::{self, DAY, Tick, Ticks};
 
 /// Ten queries: counts, sums, bounds, filters by time and key, a group by month,
 /// a join, a window, nulls, a rollup, late rows.
 const QUERIES: [(&str, &str); 10] = [
-    ("counts", "SELECT count(*) AS n, count(price) AS priced, count(DISTINCT symbol) AS symbols FROM ticks"),
+    (
+        "counts",
+        "SELECT count(*) AS n, count(price) AS priced, count(DISTINCT symbol) AS symbols FROM ticks",
+    ),
     ("sums", "SELECT class, sum(size) AS size FROM ticks GROUP BY class ORDER BY class"),
-    ("bounds", "SELECT min(ts) AS a, max(ts) AS b, min(price) AS c, max(price) AS d, min(symbol) AS e, max(account) AS f FROM ticks"),
-    ("a filter by time and key", "SELECT ts, price, size FROM ticks WHERE symbol = 'S007' AND ts >= TIMESTAMP '2024-03-03T12:00:00Z' AND ts < TIMESTAMP '2024-03-12T00:00:00Z' ORDER BY ts, size"),
-    ("a group by month", "SELECT date_trunc('month', ts) AS month, symbol, count(*) AS n, sum(size) AS size FROM ticks GROUP BY 1, 2 ORDER BY 1, 2"),
-    ("a join of two tables", "SELECT n.desk, count(*) AS n, sum(t.size) AS size FROM ticks t JOIN names n ON t.symbol = n.symbol GROUP BY n.desk ORDER BY n.desk"),
-    ("a window", "SELECT * FROM (SELECT symbol, ts, size, size - lag(size) OVER (PARTITION BY symbol ORDER BY ts, size) AS step, row_number() OVER (PARTITION BY symbol ORDER BY ts, size) AS r FROM ticks) w WHERE r <= 3 ORDER BY symbol, r"),
-    ("nulls", "SELECT symbol, count(*) AS n FROM ticks WHERE account IS NULL AND price IS NOT NULL GROUP BY symbol ORDER BY symbol"),
+    (
+        "bounds",
+        "SELECT min(ts) AS a, max(ts) AS b, min(price) AS c, max(price) AS d, min(symbol) AS e, max(account) AS f FROM ticks",
+    ),
+    (
+        "a filter by time and key",
+        "SELECT ts, price, size FROM ticks WHERE symbol = 'S007' AND ts >= TIMESTAMP '2024-03-03T12:00:00Z' AND ts < TIMESTAMP '2024-03-12T00:00:00Z' ORDER BY ts, size",
+    ),
+    (
+        "a group by month",
+        "SELECT date_trunc('month', ts) AS month, symbol, count(*) AS n, sum(size) AS size FROM ticks GROUP BY 1, 2 ORDER BY 1, 2",
+    ),
+    (
+        "a join of two tables",
+        "SELECT n.desk, count(*) AS n, sum(t.size) AS size FROM ticks t JOIN names n ON t.symbol = n.symbol GROUP BY n.desk ORDER BY n.desk",
+    ),
+    (
+        "a window",
+        "SELECT * FROM (SELECT symbol, ts, size, size - lag(size) OVER (PARTITION BY symbol ORDER BY ts, size) AS step, row_number() OVER (PARTITION BY symbol ORDER BY ts, size) AS r FROM ticks) w WHERE r <= 3 ORDER BY symbol, r",
+    ),
+    (
+        "nulls",
+        "SELECT symbol, count(*) AS n FROM ticks WHERE account IS NULL AND price IS NOT NULL GROUP BY symbol ORDER BY symbol",
+    ),
     ("a rollup", "SELECT * FROM \"ticks@1d\" WHERE symbol IN ('S001', 'S002') ORDER BY symbol, ts"),
-    ("late rows", "SELECT ts, symbol, size FROM ticks WHERE size > 8000 AND ts < TIMESTAMP '2024-03-08T00:00:00Z' ORDER BY size"),
+    (
+        "late rows",
+        "SELECT ts, symbol, size FROM ticks WHERE size > 8000 AND ts < TIMESTAMP '2024-03-08T00:00:00Z' ORDER BY size",
+    ),
 ];
 
 const MORE: &str = r#"
@@ -81,8 +105,7 @@ fn three_formats_give_ten_equal_answers_and_foreign_readers_agree() {
     let mut answers: Vec<(String, Vec<Vec<Value>>)> = Vec::new();
     for format in ["delta", "parquet", "json"] {
         let (project, all) = project(format);
-        let results: Vec<Vec<Value>> =
-            QUERIES.iter().map(|(_, sql)| project.query(sql)).collect();
+        let results: Vec<Vec<Value>> = QUERIES.iter().map(|(_, sql)| project.query(sql)).collect();
         for ((what, _), rows) in QUERIES.iter().zip(&results) {
             assert!(!rows.is_empty(), "{format}: {what} is empty");
         }
@@ -103,13 +126,10 @@ fn three_formats_give_ten_equal_answers_and_foreign_readers_agree() {
 fn foreign_readers_agree(project: &Project, format: &str) {
     let status = project.json(&["status", "ticks"]);
     let tables = status.as_array().unwrap();
-    let lake = tables[0]["warm"]["rows"].as_u64().unwrap() + tables[0]["cold"]["rows"].as_u64().unwrap();
-    let readers = crate::support::read_with_others(
-        &project.root.join("lake/ticks"),
-        format,
-        "class",
-        "size",
-    );
+    let lake =
+        tables[0]["warm"]["rows"].as_u64().unwrap() + tables[0]["cold"]["rows"].as_u64().unwrap();
+    let readers =
+        crate::support::read_with_others(&project.root.join("lake/ticks"), format, "class", "size");
     assert!(readers.len() >= 2, "{format}: too few readers: {readers:?}");
     let first = readers.values().next().unwrap().clone();
     for (reader, seen) in &readers {

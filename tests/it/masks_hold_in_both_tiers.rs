@@ -3,8 +3,8 @@
 
 use tidelake_core::time::Micros;
 
-use crate::support::ticks::{self, DAY, Ticks};
 use crate::support::Project;
+use crate::support::ticks::{self, DAY, Ticks};
 
 const MASK: &str = r#"
 [[table.ticks.transform]]
@@ -42,7 +42,8 @@ fn masks_hold_in_both_tiers() {
 
 #[test]
 fn a_mask_without_a_salt_is_refused_before_anything_moves() {
-    let chain = "[[table.ticks.transform]]\nplugin = \"mask\"\noptions = { columns = [\"account\"] }\n";
+    let chain =
+        "[[table.ticks.transform]]\nplugin = \"mask\"\noptions = { columns = [\"account\"] }\n";
     let project = Project::new(&ticks::config("delta", chain));
     let path = project.write("ticks.csv", ticks::csv(&Ticks::new(1).day(at(0), 5)));
     let ingest = project.run(&["ingest", "ticks", &path.to_string_lossy()]);

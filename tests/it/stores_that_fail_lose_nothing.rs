@@ -79,7 +79,10 @@ fn a_lake_that_this_user_may_not_write_is_named() {
     assert!(Command::new("sh").args(["-c", &own]).status().unwrap().success());
     let run = project.command(&["run", "--now", &at(6).to_string()]);
     let mut as_nobody = Command::new("setpriv");
-    as_nobody.args(["--reuid=nobody", "--clear-groups"]).arg(run.get_program()).args(run.get_args());
+    as_nobody
+        .args(["--reuid=nobody", "--clear-groups"])
+        .arg(run.get_program())
+        .args(run.get_args());
     for (key, value) in run.get_envs() {
         match value {
             Some(value) => as_nobody.env(key, value),

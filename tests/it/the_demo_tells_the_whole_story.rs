@@ -45,14 +45,16 @@ fn the_demo_tells_the_whole_story() {
     assert!(wide <= 110, "lines of up to {wide} characters");
     let project = Project::at(&root);
     let check = || {
-        let rows = project.query(
-            "SELECT Ticker, count(*) AS n, sum(Volume) AS v FROM stocks GROUP BY Ticker",
-        );
+        let rows = project
+            .query("SELECT Ticker, count(*) AS n, sum(Volume) AS v FROM stocks GROUP BY Ticker");
         let seen: BTreeMap<String, (u64, u64)> = rows
             .iter()
             .map(|r| {
                 let number = |key: &str| r[key].as_u64().or(r[key].as_f64().map(|f| f as u64));
-                (r["Ticker"].as_str().unwrap().to_owned(), (number("n").unwrap(), number("v").unwrap()))
+                (
+                    r["Ticker"].as_str().unwrap().to_owned(),
+                    (number("n").unwrap(), number("v").unwrap()),
+                )
             })
             .collect();
         assert_eq!(seen, source());
@@ -73,7 +75,8 @@ fn the_demo_tells_the_whole_story() {
     let readers = read_with_others(&root.join("lake/stocks"), "delta", "Ticker", "Volume");
     for reader in ["pyarrow", "duckdb", "deltalake"] {
         let seen = &readers[reader];
-        let lake = tiers["warm"]["rows"].as_u64().unwrap() + tiers["cold"]["rows"].as_u64().unwrap();
+        let lake =
+            tiers["warm"]["rows"].as_u64().unwrap() + tiers["cold"]["rows"].as_u64().unwrap();
         assert_eq!(seen["rows"], lake, "{reader}");
         assert_eq!(seen, &readers["deltalake"], "{reader}");
     }

@@ -109,7 +109,9 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
     };
     let result = Error::new(kind, message).with("file", path.display()).with_source(error);
     match missing {
-        true => result.with_help("write one with `tidelake init`, or name its directory with -C DIR"),
+        true => {
+            result.with_help("write one with `tidelake init`, or name its directory with -C DIR")
+        }
         false => result,
     }
 }

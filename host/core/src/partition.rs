@@ -84,7 +84,8 @@ pub fn hive_path(values: &[PartitionValue]) -> String {
 pub fn hive_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
-        let escape = !(0x21..0x7f).contains(&byte) || br##""#%'*/:=?\{}[]^~<>|`&+"##.contains(&byte);
+        let escape =
+            !(0x21..0x7f).contains(&byte) || br##""#%'*/:=?\{}[]^~<>|`&+"##.contains(&byte);
         if escape {
             encoded.push_str(&format!("%{byte:02X}"));
         } else {

@@ -81,10 +81,12 @@ impl Period {
             Self::Hour => start.0.saturating_add(HOUR),
             Self::Day => start.0.saturating_add(DAY),
             Self::Week => start.0.saturating_add(7 * DAY),
-            Self::Month => match start.to_utc().and_then(|s| s.checked_add_months(Months::new(1))) {
-                Some(next) => next.timestamp_micros(),
-                None => start.0.saturating_add(DAY),
-            },
+            Self::Month => {
+                match start.to_utc().and_then(|s| s.checked_add_months(Months::new(1))) {
+                    Some(next) => next.timestamp_micros(),
+                    None => start.0.saturating_add(DAY),
+                }
+            }
         };
         TimeRange::new(start, Micros(end))
     }
@@ -118,7 +120,8 @@ impl Every {
     /// The bucket that holds `t`, in local time of `zone`.
     pub fn bucket(self, t: Micros, zone: Tz) -> TimeRange {
         let days = |length: i64, origin: i64| {
-            let Some(local) = t.to_utc().map(|u| u.with_timezone(&zone).naive_local().date()) else {
+            let Some(local) = t.to_utc().map(|u| u.with_timezone(&zone).naive_local().date())
+            else {
                 return Period::Day.range(t);
             };
             let number = local.signed_duration_since(NaiveDate::default()).num_days();
@@ -260,9 +263,9 @@ impl Age {
     pub fn before(self, now: Micros) -> Micros {
         let back = match (self.months, now.to_utc()) {
             (0, _) | (_, None) => now.0,
-            (months, Some(utc)) => {
-                utc.checked_sub_months(Months::new(months)).map_or(i64::MIN, |t| t.timestamp_micros())
-            }
+            (months, Some(utc)) => utc
+                .checked_sub_months(Months::new(months))
+                .map_or(i64::MIN, |t| t.timestamp_micros()),
         };
         Micros(back.saturating_sub(self.micros))
     }
@@ -271,9 +274,9 @@ impl Age {
     pub fn after(self, at: Micros) -> Micros {
         let forward = match (self.months, at.to_utc()) {
             (0, _) | (_, None) => at.0,
-            (months, Some(utc)) => {
-                utc.checked_add_months(Months::new(months)).map_or(i64::MAX, |t| t.timestamp_micros())
-            }
+            (months, Some(utc)) => utc
+                .checked_add_months(Months::new(months))
+                .map_or(i64::MAX, |t| t.timestamp_micros()),
         };
         Micros(forward.saturating_add(self.micros))
     }

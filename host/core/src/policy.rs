@@ -237,7 +237,10 @@ fn exports(inventory: &Inventory, target: Micros, now: Micros, decision: &mut De
             seqs: SeqRange::new(watermark.seq, *hot_seq),
             rows: late.rows,
             bytes: late.bytes,
-            reason: format!("late: came after the lake covered everything before {}", watermark.time),
+            reason: format!(
+                "late: came after the lake covered everything before {}",
+                watermark.time
+            ),
         });
     }
     for slice in &inventory.fresh {
@@ -346,7 +349,10 @@ fn evictions(inventory: &Inventory, now: Micros, decision: &mut Decision) {
                 time,
                 rows,
                 what: "evict",
-                reason: format!("will be verified first, then a grace period of {}", lifecycle.grace),
+                reason: format!(
+                    "will be verified first, then a grace period of {}",
+                    lifecycle.grace
+                ),
                 until: Some(lifecycle.grace.after(now)),
             });
         } else {

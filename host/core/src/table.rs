@@ -128,7 +128,8 @@ impl TableSpec {
     /// key, category, partition and sort columns exist, and nothing clashes with
     /// the derived partition column.
     pub fn check_schema(&self, schema: &Schema, what: &str) -> Result<()> {
-        let names = || schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ");
+        let names =
+            || schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ");
         let field = |name: &str, role: &str| {
             schema.field_with_name(name).map_err(|_| {
                 Error::input(format!("{what} has no {role} column {name:?}"))

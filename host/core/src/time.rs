@@ -211,8 +211,7 @@ pub fn column_micros(column: &dyn Array) -> Result<Vec<i64>> {
 /// The smallest and largest time of a column without nulls; `None` when empty.
 pub fn min_max(micros: &[i64]) -> Option<(Micros, Micros)> {
     let first = *micros.first()?;
-    let (min, max) =
-        micros.iter().fold((first, first), |(min, max), &t| (min.min(t), max.max(t)));
+    let (min, max) = micros.iter().fold((first, first), |(min, max), &t| (min.min(t), max.max(t)));
     Some((Micros(min), Micros(max)))
 }
 
@@ -221,7 +220,13 @@ pub fn time_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRe
     batch.column_by_name(name).ok_or_else(|| {
         Error::input(format!("there is no time column {name:?}")).with_help(format!(
             "the columns are: {}",
-            batch.schema().fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ")
+            batch
+                .schema()
+                .fields()
+                .iter()
+                .map(|f| f.name().as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
         ))
     })
 }

@@ -181,12 +181,8 @@ fn lake_slices(spec: &TableSpec, state: &TableState) -> Vec<LakeSlice> {
     let mut slices: BTreeMap<TimeRange, LakeSlice> = BTreeMap::new();
     for file in state.files.values() {
         let range = period.range(file.min_time);
-        let slice = slices.entry(range).or_insert(LakeSlice {
-            period: range,
-            rows: 0,
-            bytes: 0,
-            files: 0,
-        });
+        let slice =
+            slices.entry(range).or_insert(LakeSlice { period: range, rows: 0, bytes: 0, files: 0 });
         slice.rows += file.rows;
         slice.bytes += file.bytes;
         slice.files += 1;

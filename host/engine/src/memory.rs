@@ -62,9 +62,9 @@ pub(crate) fn budget(
     let workers = wanted.min(fitting as usize);
     let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(engine.memory as usize));
     let plugins = MemoryConsumer::new("plugins").register(&pool);
-    plugins
-        .try_grow(guests as usize * workers)
-        .map_err(|e| Error::exhausted("the plugins' memory could not be reserved").with_source(e))?;
+    plugins.try_grow(guests as usize * workers).map_err(|e| {
+        Error::exhausted("the plugins' memory could not be reserved").with_source(e)
+    })?;
     let spill = root.join(".tidelake").join("spill");
     std::fs::create_dir_all(&spill).map_err(|e| {
         Error::unavailable("the directory for spilling could not be made")
@@ -76,7 +76,9 @@ pub(crate) fn budget(
         .with_memory_pool(pool)
         .with_disk_manager_builder(disk)
         .build_arc()
-        .map_err(|e| Error::unavailable("the directory for spilling is not usable").with_source(e))?;
+        .map_err(|e| {
+            Error::unavailable("the directory for spilling is not usable").with_source(e)
+        })?;
     let mut config = SessionConfig::new().with_batch_size(BATCH_ROWS);
     config.options_mut().execution.sort_in_place_threshold_bytes = 4 << 20;
     let tasks = TaskContext::default().with_session_config(config).with_runtime(runtime);
@@ -89,8 +91,11 @@ pub(crate) fn sweep_spill(root: &Path) {
     let Ok(entries) = std::fs::read_dir(&spill) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
-        let removed =
-            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        let removed = if path.is_dir() {
+            std::fs::remove_dir_all(&path)
+        } else {
+            std::fs::remove_file(&path)
+        };
         if let Err(error) = removed {
             tracing::warn!(path = %path.display(), %error, "a leftover spill file stays behind");
         }

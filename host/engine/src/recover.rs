@@ -59,11 +59,12 @@ pub(crate) async fn recover(
         let name = path.rsplit('/').next().unwrap_or(&path);
         match FileName::parse(name) {
             Some(name) if name.epoch <= state.watermark.epoch => orphans.push(path),
-            _ => tracing::warn!(table = lake.name(), path, "a file that is not tidelake's lies here"),
+            _ => {
+                tracing::warn!(table = lake.name(), path, "a file that is not tidelake's lies here")
+            }
         }
     }
-    let state =
-        if orphans.is_empty() { state } else { take_over(lake, state, now).await? };
+    let state = if orphans.is_empty() { state } else { take_over(lake, state, now).await? };
     lake.delete_files(&orphans).await?;
     for (generation, rows) in lake.intents().load().await? {
         let over = rows.iter().all(|r| proven.contains(r.unit.id().as_str()));

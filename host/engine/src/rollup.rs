@@ -29,7 +29,9 @@ use tidelake_core::partition::PartitionSpec;
 use tidelake_core::period::Period;
 use tidelake_core::plugin::{DownsampleSpec, Downsampler, PluginContext};
 use tidelake_core::table::{Layout, RollupSpec, TableSpec};
-use tidelake_core::time::{Micros, SeqRange, TimeRange, column_micros, micros_to_column, time_column};
+use tidelake_core::time::{
+    Micros, SeqRange, TimeRange, column_micros, micros_to_column, time_column,
+};
 use tidelake_core::unit::Unit;
 use tidelake_core::{Error, Result, ResultExt, failpoint};
 use tidelake_lake::{LakeTable, storage_schema};
@@ -216,7 +218,8 @@ impl Aggregation {
     fn new(raw: &Target, rollup: &RollupSpec, name: &str) -> Result<Self> {
         let groups = raw.spec.group_columns();
         let time = raw.schema.field_with_name(&raw.spec.time)?;
-        let mut fields: Vec<Field> = raw.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+        let mut fields: Vec<Field> =
+            raw.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
         fields.push(Field::new(BUCKET, time.data_type().clone(), false));
         let spec = DownsampleSpec {
             time_column: raw.schema.index_of(&raw.spec.time)?,
@@ -393,7 +396,8 @@ impl Work<'_> {
             drop(tx);
             Ok::<_, Error>(())
         };
-        let (aggregated, written) = tokio::join!(aggregate, sort_and_write(self.target, rx, naming));
+        let (aggregated, written) =
+            tokio::join!(aggregate, sort_and_write(self.target, rx, naming));
         let written = match (aggregated, written) {
             (Ok(()), Ok(written)) => written,
             (Err(error), Ok(written)) => {
@@ -468,13 +472,15 @@ impl Work<'_> {
     }
 
     fn naming(&self, period: TimeRange) -> Naming {
-        let (from, to) =
-            (self.base.watermark.source_generation, self.state.watermark.generation);
+        let (from, to) = (self.base.watermark.source_generation, self.state.watermark.generation);
         let unit = Unit {
             table: self.target.spec.name.clone(),
             time: period,
             seqs: SeqRange::new(from, to),
-            recipe: format!("{}:{}", self.aggregation.rollup.plugin, self.aggregation.rollup.options),
+            recipe: format!(
+                "{}:{}",
+                self.aggregation.rollup.plugin, self.aggregation.rollup.options
+            ),
         };
         Naming { generation: self.base.watermark.generation + 1, unit: unit.id() }
     }

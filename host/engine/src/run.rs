@@ -64,7 +64,8 @@ impl Engine {
         let config = &self.parts.config;
         let budget = budget(&config.engine, &config.plugins, spec, &self.parts.root)?;
         let exports = decision.actions.iter().any(|a| matches!(a, Action::Export { .. }));
-        let Some(mut state) = self.lake_state(spec, &chain, &writer, &mut gathered, exports).await?
+        let Some(mut state) =
+            self.lake_state(spec, &chain, &writer, &mut gathered, exports).await?
         else {
             return Ok(());
         };
@@ -73,12 +74,8 @@ impl Engine {
         let target = Target {
             spec: spec.clone(),
             schema: chain.output_schema().clone(),
-            storage: storage_schema(
-                chain.output_schema(),
-                spec.layout.log(),
-                &state.file_format,
-            )
-            .with("table", &spec.name)?,
+            storage: storage_schema(chain.output_schema(), spec.layout.log(), &state.file_format)
+                .with("table", &spec.name)?,
             table: lake.clone(),
             plugins: self.parts.plugins.clone(),
             writer,
@@ -167,8 +164,11 @@ impl Engine {
 /// How the files of a writer are read back.
 pub(crate) fn file_format(writer: &PluginInfo) -> Result<String> {
     writer.file_format.clone().ok_or_else(|| {
-        Error::plugin(format!("format plugin {:?} does not say how its files are read", writer.name))
-            .with_help("its description must name a `file_format`: parquet or json")
+        Error::plugin(format!(
+            "format plugin {:?} does not say how its files are read",
+            writer.name
+        ))
+        .with_help("its description must name a `file_format`: parquet or json")
     })
 }
 
@@ -184,13 +184,18 @@ fn check_state(spec: &TableSpec, chain: &Chain, state: &TableState) -> Result<()
     }
     let (old, new) = (&state.schema, chain.output_schema());
     let differs = old.fields().len() != new.fields().len()
-        || old.fields().iter().zip(new.fields()).any(|(a, b)| {
-            a.name() != b.name() || a.data_type() != b.data_type()
-        });
+        || old
+            .fields()
+            .iter()
+            .zip(new.fields())
+            .any(|(a, b)| a.name() != b.name() || a.data_type() != b.data_type());
     if differs {
         let list = |schema: &arrow::datatypes::Schema| {
             let fields = schema.fields().iter();
-            fields.map(|f| format!("{}: {}", f.name(), f.data_type())).collect::<Vec<_>>().join(", ")
+            fields
+                .map(|f| format!("{}: {}", f.name(), f.data_type()))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         return Err(Error::input("the columns of the lake table and of new rows differ")
             .with("lake", list(old))
@@ -225,13 +230,8 @@ impl Job<'_> {
         }
         let recipe = self.recipe();
         let watermark = state.watermark;
-        let groups = groups(
-            &self.target.spec.name,
-            &recipe,
-            decision,
-            watermark.time,
-            watermark.generation,
-        );
+        let groups =
+            groups(&self.target.spec.name, &recipe, decision, watermark.time, watermark.generation);
         if groups.is_empty() {
             return Ok(state);
         }
@@ -246,8 +246,7 @@ impl Job<'_> {
                 generation: group.generation,
                 ..watermark
             };
-            let committed =
-                commit_group(&self.target.table, &state, &rows, next, self.now).await;
+            let committed = commit_group(&self.target.table, &state, &rows, next, self.now).await;
             state = match committed {
                 Ok(state) => state,
                 Err(error) => {
@@ -331,9 +330,8 @@ impl Job<'_> {
             workers: self.budget.workers,
         };
         let (progress, name) = (self.progress.clone(), table.clone());
-        let proven = verifier
-            .prove(rows, move |rows| progress.advance(&name, Stage::Verify, rows))
-            .await;
+        let proven =
+            verifier.prove(rows, move |rows| progress.advance(&name, Stage::Verify, rows)).await;
         self.progress.finish(table, Stage::Verify);
         proven
     }

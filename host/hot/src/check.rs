@@ -67,7 +67,8 @@ pub(crate) fn same_table(existing: &HotTable, wanted: &HotTable) -> Result<()> {
 pub(crate) fn batch(table: &HotTable, batch: &RecordBatch) -> Result<RecordBatch> {
     let schema = batch.schema();
     // A batch may promise more than its table asks (no nulls), not less.
-    let differences: Vec<String> = schema_differences(&table.schema, &widen(&schema, &table.schema));
+    let differences: Vec<String> =
+        schema_differences(&table.schema, &widen(&schema, &table.schema));
     if !differences.is_empty() {
         return Err(Error::input(format!(
             "the rows do not have the schema of their table: {}",
@@ -96,11 +97,7 @@ pub(crate) fn batch(table: &HotTable, batch: &RecordBatch) -> Result<RecordBatch
         }
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(
-        table.schema.clone(),
-        batch.columns().to_vec(),
-        &options,
-    )?)
+    Ok(RecordBatch::try_new_with_options(table.schema.clone(), batch.columns().to_vec(), &options)?)
 }
 
 /// `schema` with each column as nullable as the column of that name in `like`.
@@ -122,7 +119,9 @@ fn schema_differences(existing: &Schema, wanted: &Schema) -> Vec<String> {
     for field in existing.fields() {
         let name = field.name();
         match wanted.field_with_name(name) {
-            Err(_) => differences.push(format!("column {name:?} ({}) is missing", field.data_type())),
+            Err(_) => {
+                differences.push(format!("column {name:?} ({}) is missing", field.data_type()))
+            }
             Ok(other) if other.data_type() != field.data_type() => differences.push(format!(
                 "column {name:?} is {}, not {}",
                 field.data_type(),

@@ -40,7 +40,12 @@ impl Seqs {
 }
 
 /// Marks the rows in both ranges.
-pub(crate) fn row_mask(micros: &[i64], seqs: &Seqs, time: TimeRange, range: SeqRange) -> BooleanBuffer {
+pub(crate) fn row_mask(
+    micros: &[i64],
+    seqs: &Seqs,
+    time: TimeRange,
+    range: SeqRange,
+) -> BooleanBuffer {
     BooleanBuffer::collect_bool(micros.len(), |i| {
         time.contains(Micros(micros[i])) && range.contains(seqs.get(i))
     })
@@ -186,7 +191,9 @@ fn key_mask(column: &ArrayRef, values: &HashSet<String>) -> Result<BooleanBuffer
             }
             let wanted = key_mask(dictionary.values(), values)?;
             let keys = dictionary.normalized_keys();
-            BooleanBuffer::collect_bool(column.len(), |i| column.is_valid(i) && wanted.value(keys[i]))
+            BooleanBuffer::collect_bool(column.len(), |i| {
+                column.is_valid(i) && wanted.value(keys[i])
+            })
         }
         // Selections are checked when they are made; a cast serves whatever text may come.
         _ => mark(cast(column, &DataType::Utf8)?.as_string::<i32>().iter(), values),

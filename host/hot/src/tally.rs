@@ -19,11 +19,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Nothing counted yet.
     pub(crate) fn new(period: Period) -> Self {
-        Self {
-            period,
-            slices: BTreeMap::new(),
-            current: TimeRange::new(Micros::MAX, Micros::MIN),
-        }
+        Self { period, slices: BTreeMap::new(), current: TimeRange::new(Micros::MAX, Micros::MIN) }
     }
 
     /// Counts rows that all lie between `min` and `max`, in one period.

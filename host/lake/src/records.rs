@@ -18,13 +18,14 @@ struct Head {
 /// The file of some records.
 pub(crate) fn encode<T: Serialize>(kind: &str, records: &[T]) -> Result<Bytes> {
     let mut text = Vec::new();
-    let unwritable =
-        |e| Error::internal("a record could not be written as JSON").with_source::<Box<_>>(e);
+    let unwritable = |e: serde_json::Error| {
+        Error::internal("a record could not be written as JSON").with_source(e)
+    };
     let head = Head { tidelake: kind.to_owned(), version: VERSION };
-    serde_json::to_writer(&mut text, &head).map_err(|e| unwritable(e.into()))?;
+    serde_json::to_writer(&mut text, &head).map_err(unwritable)?;
     text.push(b'\n');
     for record in records {
-        serde_json::to_writer(&mut text, record).map_err(|e| unwritable(e.into()))?;
+        serde_json::to_writer(&mut text, record).map_err(unwritable)?;
         text.push(b'\n');
     }
     Ok(text.into())

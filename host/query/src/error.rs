@@ -134,7 +134,9 @@ pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> Error {
     let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     let help = match closest(name, &known) {
         Some(near) if near.eq_ignore_ascii_case(name) => {
-            format!("did you mean {near:?}? Names are taken as written, case included; known: {list}")
+            format!(
+                "did you mean {near:?}? Names are taken as written, case included; known: {list}"
+            )
         }
         Some(near) => format!("did you mean {near:?}? Known: {list}"),
         None => format!("known: {list}"),

@@ -42,9 +42,7 @@ fn bound(filter: &Expr, time: &str) -> TimeRange {
                 {
                     let at_least = micros(low).map(|s| compare(Operator::GtEq, s));
                     let at_most = micros(high).map(|s| compare(Operator::LtEq, s));
-                    at_least
-                        .unwrap_or(TimeRange::ALL)
-                        .intersect(&at_most.unwrap_or(TimeRange::ALL))
+                    at_least.unwrap_or(TimeRange::ALL).intersect(&at_most.unwrap_or(TimeRange::ALL))
                 }
                 _ => TimeRange::ALL,
             }
@@ -94,10 +92,8 @@ fn micros(value: &ScalarValue) -> Option<Span> {
 /// Of several such columns the first of `keys` is taken.
 pub(crate) fn key_filter(filters: &[Expr], keys: &[&str]) -> Option<KeyFilter> {
     keys.iter().find_map(|key| {
-        let values = filters
-            .iter()
-            .filter_map(|filter| chosen(filter, key))
-            .reduce(|mut all, some| {
+        let values =
+            filters.iter().filter_map(|filter| chosen(filter, key)).reduce(|mut all, some| {
                 all.retain(|value| some.contains(value));
                 all
             })?;
@@ -205,11 +201,9 @@ mod tests {
     impl Node {
         fn expr(&self) -> Expr {
             match self {
-                Self::Compare(op, t) => Expr::BinaryExpr(BinaryExpr::new(
-                    Box::new(col("ts")),
-                    *op,
-                    Box::new(ns(*t)),
-                )),
+                Self::Compare(op, t) => {
+                    Expr::BinaryExpr(BinaryExpr::new(Box::new(col("ts")), *op, Box::new(ns(*t))))
+                }
                 Self::Both(a, b) => a.expr().and(b.expr()),
                 Self::Either(a, b) => a.expr().or(b.expr()),
             }

@@ -29,7 +29,7 @@ use crate::error::to_datafusion;
 use crate::filter::{key_filter, time_range};
 use crate::pin::{PinnedHot, PinnedTable};
 use crate::prune::plain_type;
-use crate::rows::{conform, pieces};
+use crate::rows::{conform, in_pieces};
 
 /// Batches of one scan that may be in the transform chain at once.
 const IN_TRANSFORM: usize = 2;
@@ -131,12 +131,6 @@ impl HotRowsExec {
         self.table
     }
 
-    /// What one partition scans.
-    #[cfg(test)]
-    pub(crate) fn scans(&self) -> &[HotScan] {
-        &self.scans
-    }
-
     /// Sends hot rows through the chain.
     fn public(&self, rows: BatchStream) -> BatchStream {
         let Some(transform) = self.hot.transform.clone() else { return rows };
@@ -225,15 +219,12 @@ impl ExecutionPlan for HotRowsExec {
         let (schema, name) = (Arc::clone(&self.schema), self.name.clone());
         let piece = context.session_config().batch_size();
         let output = MetricBuilder::new(&self.metrics).output_rows(partition);
-        let stream = self
-            .public(scanned)
-            .map(move |batch| {
-                let batch = batch.and_then(|b| conform(&b, &schema)).with("table", &name)?;
-                output.add(batch.num_rows());
-                Ok(futures::stream::iter(pieces(batch, piece).map(Ok)))
-            })
-            .try_flatten()
-            .map_err(to_datafusion);
+        let public = self.public(scanned).map(move |batch| -> tidelake_core::Result<_> {
+            let batch = batch.and_then(|b| conform(&b, &schema)).with("table", &name)?;
+            output.add(batch.num_rows());
+            Ok(batch)
+        });
+        let stream = in_pieces(public, piece).map_err(to_datafusion);
         let schema = Arc::clone(&self.schema);
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream)))
     }

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::config::TableParquetOptions;
 use datafusion::common::stats::Precision;
@@ -103,12 +103,11 @@ pub(crate) fn scan(
         global: session.config_options().execution.parquet.clone(),
         ..TableParquetOptions::default()
     };
-    let mut source = ParquetSource::new(layout.schema.clone())
+    // The filters get to the reader, for row groups and pages, when DataFusion
+    // pushes them down through the plan.
+    let source = ParquetSource::new(layout.schema.clone())
         .with_table_parquet_options(options)
         .with_parquet_file_reader_factory(Arc::new(reader));
-    if let Some(predicate) = predicate {
-        source = source.with_predicate(predicate);
-    }
     let url = store_url(request.index).map_err(to_datafusion)?;
     let config = FileScanConfigBuilder::new(url, Arc::new(source))
         .with_file_groups(groups)
@@ -151,6 +150,20 @@ fn rows_exactly(rows: u64, schema: &Schema) -> Statistics {
     Statistics { num_rows: rows, ..Statistics::new_unknown(schema) }
 }
 
+/// A partition value as the log writes it, in the column's type.
+fn partition_scalar(
+    text: Option<&str>,
+    data_type: &DataType,
+) -> Result<ScalarValue, DataFusionError> {
+    match text {
+        None => ScalarValue::try_from(data_type),
+        // Through the plain type: text becomes a number only outside a dictionary.
+        Some(text) => {
+            ScalarValue::try_from_string(text.to_owned(), plain_type(data_type))?.cast_to(data_type)
+        }
+    }
+}
+
 /// Where the public columns are: inside the files, or in the log.
 struct FileLayout {
     /// Columns of the files, then the partition columns.
@@ -181,36 +194,44 @@ impl FileLayout {
         projection.iter().map(|&i| self.place[i]).collect()
     }
 
-    fn partitioned_file(&self, request: &LakeRequest<'_>, file: &DataFile) -> Result<PartitionedFile> {
+    fn partitioned_file(
+        &self,
+        request: &LakeRequest<'_>,
+        file: &DataFile,
+    ) -> Result<PartitionedFile> {
         let state = &request.lake.state;
-        let unreadable = |what: String| {
-            Error::corrupt(what).with("file", &file.path).with("table", &request.table.name)
+        let unreadable = |what: String, why: DataFusionError| {
+            Error::corrupt(what)
+                .with("file", &file.path)
+                .with("table", &request.table.name)
+                .with_source(why)
         };
         let values = self
             .schema
             .table_partition_cols()
             .iter()
             .map(|field| {
-                let value = partition_value(state, file, field.name()).flatten();
-                let Some(text) = value else { return Ok(ScalarValue::try_from(field.data_type())) };
-                // Through the plain type: text becomes a number only outside a dictionary.
-                let plain = ScalarValue::try_from_string(text.to_owned(), plain_type(field.data_type()));
-                plain.map(|value| value.cast_to(field.data_type())).map_err(|e| {
-                    unreadable(format!(
-                        "the partition value {text:?} of column {:?} is not of type {}",
-                        field.name(),
-                        field.data_type()
-                    ))
-                    .with_source(e)
+                let text = partition_value(state, file, field.name()).flatten();
+                partition_scalar(text, field.data_type()).map_err(|why| {
+                    unreadable(
+                        format!(
+                            "the partition value {text:?} of column {:?} is not of type {}",
+                            field.name(),
+                            field.data_type()
+                        ),
+                        why,
+                    )
                 })
             })
-            .map(|value| value.and_then(|v| v.map_err(from_datafusion)))
             .collect::<Result<Vec<ScalarValue>>>()?;
 
         let root = request.lake.table.root();
         // `parse`, not `from`: directory names are encoded already.
         let location = Path::parse(format!("{}/{}", root.trim_end_matches('/'), file.path))
-            .map_err(|e| unreadable("the log names an impossible path".to_owned()).with_source(e))?;
+            .map_err(|e| {
+                let why = DataFusionError::External(Box::new(e));
+                unreadable("the log names an impossible path".to_owned(), why)
+            })?;
         let mut partitioned = PartitionedFile::new_from_meta(ObjectMeta {
             location,
             // Files never change, so any constant will do for caches.
@@ -220,7 +241,8 @@ impl FileLayout {
             version: None,
         });
         partitioned.partition_values = values;
-        partitioned.statistics = Some(Arc::new(rows_exactly(file.rows, self.schema.table_schema())));
+        partitioned.statistics =
+            Some(Arc::new(rows_exactly(file.rows, self.schema.table_schema())));
         Ok(partitioned)
     }
 }

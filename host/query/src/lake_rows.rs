@@ -17,12 +17,12 @@ use datafusion::physical_plan::{
     ReplaceChildrenOptions,
 };
 use futures::{StreamExt, TryStreamExt};
-use tidelake_core::ResultExt;
 use tidelake_core::file::DataFile;
+use tidelake_core::{Error, ResultExt};
 
 use crate::error::to_datafusion;
 use crate::pin::PinnedLake;
-use crate::rows::{conform, pieces};
+use crate::rows::{conform, in_pieces};
 
 /// Reads groups of files, one group a partition.
 #[derive(Debug)]
@@ -144,24 +144,23 @@ impl ExecutionPlan for LakeRowsExec {
         let (lake, columns) = (self.lake.clone(), self.columns());
         let (schema, piece) = (Arc::clone(&self.schema), context.session_config().batch_size());
         let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
-        let stream = futures::stream::iter(0..group.len())
+        let read = futures::stream::iter(0..group.len())
             .then(move |i| {
                 let (lake, columns, group) = (lake.clone(), columns.clone(), Arc::clone(&group));
                 async move {
                     let path = group[i].path.clone();
-                    let stream = lake.table.read_file(&lake.state, &group[i], Some(columns)).await;
-                    let stream = stream.with("file", &path)?;
-                    Ok(stream.map(move |batch| batch.with("file", &path)))
+                    let batches = lake.table.read_file(&lake.state, &group[i], Some(columns)).await;
+                    let batches = batches.with("file", &path)?;
+                    Ok::<_, Error>(batches.map(move |batch| batch.with("file", &path)))
                 }
             })
             .try_flatten()
-            .map(move |batch| {
+            .map(move |batch| -> tidelake_core::Result<_> {
                 let batch = conform(&batch?, &schema)?;
                 rows.add(batch.num_rows());
-                Ok(futures::stream::iter(pieces(batch, piece).map(Ok)))
-            })
-            .try_flatten()
-            .map_err(to_datafusion);
+                Ok(batch)
+            });
+        let stream = in_pieces(read, piece).map_err(to_datafusion);
         let schema = Arc::clone(&self.schema);
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream)))
     }

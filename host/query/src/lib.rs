@@ -35,6 +35,8 @@
 //! included: `SELECT Ticker FROM stocks` reads the column `Ticker`. Quotes are
 //! needed only where a name is not a plain word: `"trades@1h"`, `"order"`.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod error;
 mod filter;
 mod hot;

@@ -94,10 +94,7 @@ pub(crate) async fn pin_table(
 }
 
 /// Pins a rollup. `None` when it was never computed.
-pub(crate) async fn pin_rollup(
-    name: &str,
-    lake: LakeTable,
-) -> Result<Option<PinnedTable>> {
+pub(crate) async fn pin_rollup(name: &str, lake: LakeTable) -> Result<Option<PinnedTable>> {
     let Some(state) = lake.log().load().await.with("table", name)? else { return Ok(None) };
     let time = state.partition.time.clone();
     Ok(Some(PinnedTable {

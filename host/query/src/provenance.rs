@@ -73,7 +73,6 @@ pub struct HotRead {
     pub batches: u64,
 }
 
-#[expect(clippy::ref_option, reason = "serde's signature")]
 fn instant<S: Serializer>(t: &Option<Micros>, serializer: S) -> Result<S::Ok, S::Error> {
     match t {
         Some(t) => serializer.collect_str(t),

@@ -23,12 +23,15 @@ pub(crate) fn prune<'a>(
 ) -> Vec<&'a DataFile> {
     let files: Vec<&DataFile> = state.files.values().collect();
     let Some(predicate) = predicate else { return files };
-    let judge =
-        PruningPredicateBuilder::new().with_file_schema(Arc::clone(schema)).build(predicate.clone());
+    let judge = PruningPredicateBuilder::new()
+        .with_file_schema(Arc::clone(schema))
+        .build(predicate.clone());
     let Some(judge) = judge else { return files };
     let bounds = FileBounds { state, files: &files, schema };
     match judge.prune(&bounds) {
-        Ok(keep) => files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(*file)).collect(),
+        Ok(keep) => {
+            files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(*file)).collect()
+        }
         Err(error) => {
             tracing::debug!(%error, "file statistics could not be used");
             files
@@ -69,7 +72,13 @@ impl FileBounds<'_> {
         any.then(|| ScalarValue::iter_to_array(values).ok()).flatten()
     }
 
-    fn bound(&self, file: &DataFile, column: &str, plain: &DataType, side: Side) -> Option<ScalarValue> {
+    fn bound(
+        &self,
+        file: &DataFile,
+        column: &str,
+        plain: &DataType,
+        side: Side,
+    ) -> Option<ScalarValue> {
         if column == self.state.partition.time {
             return match side {
                 Side::Min => time_scalar(file.min_time, plain, side),
@@ -208,9 +217,7 @@ fn time_scalar(t: Micros, data_type: &DataType, side: Side) -> Option<ScalarValu
         DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
             ScalarValue::TimestampNanosecond(Some(t.0.checked_mul(1_000)?), zone.clone())
         }
-        DataType::Date32 => {
-            ScalarValue::Date32(Some(i32::try_from(coarser(86_400_000_000)).ok()?))
-        }
+        DataType::Date32 => ScalarValue::Date32(Some(i32::try_from(coarser(86_400_000_000)).ok()?)),
         DataType::Date64 => ScalarValue::Date64(Some(coarser(1_000))),
         _ => return None,
     })

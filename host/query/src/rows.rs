@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{
+    ArrayRef, MutableArrayData, RecordBatch, RecordBatchOptions, make_array, new_null_array,
+};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{Schema, SchemaRef};
+use futures::{Stream, TryStreamExt};
 use tidelake_core::{Error, Result, ResultExt};
 
 /// The schema that queries see. Every column but the time column is nullable:
@@ -29,11 +32,10 @@ pub(crate) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordB
         .iter()
         .map(|field| match batch.column_by_name(field.name()) {
             Some(column) if column.data_type() == field.data_type() => Ok(Arc::clone(column)),
-            Some(column) => cast_with_options(column, field.data_type(), &options)
-                .with("column", field.name()),
-            None if field.is_nullable() => {
-                Ok(new_null_array(field.data_type(), batch.num_rows()))
+            Some(column) => {
+                cast_with_options(column, field.data_type(), &options).with("column", field.name())
             }
+            None if field.is_nullable() => Ok(new_null_array(field.data_type(), batch.num_rows())),
             None => Err(Error::corrupt(format!("rows without their column {:?}", field.name()))),
         })
         .collect::<Result<Vec<ArrayRef>>>()?;
@@ -41,11 +43,36 @@ pub(crate) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordB
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }
 
-/// Cuts a batch into pieces of at most `rows`, without copying, so that a
-/// chunk of megabytes can be shared among threads.
-pub(crate) fn pieces(batch: RecordBatch, rows: usize) -> impl Iterator<Item = RecordBatch> {
+/// Cuts batches into pieces of at most `rows`, so that a chunk of megabytes can
+/// be shared among threads. Pieces are copies: slices would each be charged with
+/// the memory of the whole chunk when they are sorted or joined.
+pub(crate) fn in_pieces(
+    batches: impl Stream<Item = Result<RecordBatch>>,
+    rows: usize,
+) -> impl Stream<Item = Result<RecordBatch>> {
+    batches.map_ok(move |batch| futures::stream::iter(pieces(batch, rows))).try_flatten()
+}
+
+fn pieces(batch: RecordBatch, rows: usize) -> impl Iterator<Item = Result<RecordBatch>> {
     let (total, rows) = (batch.num_rows(), rows.max(1));
-    (0..total).step_by(rows).map(move |from| batch.slice(from, rows.min(total - from)))
+    (0..total).step_by(rows).map(move |from| {
+        if total <= rows {
+            return Ok(batch.clone());
+        }
+        copy(&batch, from, (from + rows).min(total))
+    })
+}
+
+fn copy(batch: &RecordBatch, from: usize, to: usize) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().map(|column| -> Result<ArrayRef> {
+        let data = column.to_data();
+        let mut piece = MutableArrayData::new(vec![&data], false, to - from);
+        piece.try_extend(0, from, to)?;
+        Ok(make_array(piece.freeze()))
+    });
+    let options = RecordBatchOptions::new().with_row_count(Some(to - from));
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    Ok(RecordBatch::try_new_with_options(batch.schema(), columns, &options)?)
 }
 
 #[cfg(test)]
@@ -86,7 +113,9 @@ mod tests {
 
     #[test]
     fn pieces_cover_the_batch() {
-        let sizes: Vec<_> = pieces(batch(), 2).map(|p| p.num_rows()).collect();
-        assert_eq!(sizes, [2, 1]);
+        let cut: Vec<_> = pieces(batch(), 2).collect::<Result<_>>().unwrap();
+        assert_eq!(cut, [batch().slice(0, 2), batch().slice(2, 1)]);
+        assert!(cut[1].get_array_memory_size() < batch().get_array_memory_size());
+        assert_eq!(pieces(batch(), 3).count(), 1);
     }
 }

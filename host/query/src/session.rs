@@ -47,7 +47,6 @@ impl Default for QueryOptions {
 
 /// Tables at one state each. Every query of the session, and every reference
 /// within a query, sees the same rows.
-#[derive(Debug)]
 pub struct QuerySession {
     context: SessionContext,
     tables: Vec<Arc<PinnedTable>>,
@@ -65,14 +64,20 @@ impl QuerySession {
             match pin_table(&spec, hot.as_ref(), lake, transform).await? {
                 Some(table) => pinned.push(table),
                 None => {
-                    unborn.insert(spec.name, "it has no rows yet: bring some in with `tidelake ingest`");
+                    unborn.insert(
+                        spec.name,
+                        "it has no rows yet: bring some in with `tidelake ingest`",
+                    );
                 }
             }
             for rollup in rollups {
                 match pin_rollup(&rollup.name, rollup.lake).await? {
                     Some(table) => pinned.push(table),
                     None => {
-                        unborn.insert(rollup.name, "it was not computed yet: `tidelake run` does that");
+                        unborn.insert(
+                            rollup.name,
+                            "it was not computed yet: `tidelake run` does that",
+                        );
                     }
                 }
             }
@@ -120,7 +125,9 @@ impl QuerySession {
             .with_allow_statements(false)
             .verify_plan(&logical)
             .map_err(|e| {
-                from_datafusion(e).with_help("queries only read: write a SELECT statement")
+                Error::input("this statement does more than read")
+                    .with_help("queries only read: write a SELECT statement")
+                    .with_source(e)
             })?;
         let plan = state.create_physical_plan(&logical).await.map_err(from_datafusion)?;
         let stream =
@@ -141,17 +148,25 @@ impl QuerySession {
             if let Some(index) = self.tables.iter().position(|t| t.name == name) {
                 named.push(index);
             } else if let Some(why) = self.unborn.get(name) {
-                return Err(Error::not_found(format!("table {name:?} cannot be queried"))
-                    .with_help(*why));
+                return Err(
+                    Error::not_found(format!("table {name:?} cannot be queried")).with_help(*why)
+                );
             } else if !state.table_functions().contains_key(name) {
                 let known = self.tables.iter().map(|t| t.name.as_str());
-                let known: Vec<&str> = known.chain(self.unborn.keys().map(String::as_str)).collect();
+                let known: Vec<&str> =
+                    known.chain(self.unborn.keys().map(String::as_str)).collect();
                 return Err(unknown("table", name, &known));
             }
         }
         named.sort_unstable();
         named.dedup();
         Ok(named)
+    }
+}
+
+impl std::fmt::Debug for QuerySession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("QuerySession").field("tables", &self.tables).finish_non_exhaustive()
     }
 }
 

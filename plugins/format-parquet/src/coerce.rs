@@ -85,11 +85,10 @@ impl Coercion {
                 Some(Arc::new(millis))
             }
             Self::Days => {
-                let days: PrimitiveArray<Date32Type> =
-                    convert::<Date64Type, _>(array, |millis| {
-                        let whole = millis.rem_euclid(MILLIS_A_DAY) == 0;
-                        i32::try_from(millis.div_euclid(MILLIS_A_DAY)).ok().filter(|_| whole)
-                    })?;
+                let days: PrimitiveArray<Date32Type> = convert::<Date64Type, _>(array, |millis| {
+                    let whole = millis.rem_euclid(MILLIS_A_DAY) == 0;
+                    i32::try_from(millis.div_euclid(MILLIS_A_DAY)).ok().filter(|_| whole)
+                })?;
                 Some(Arc::new(days))
             }
         }
@@ -106,7 +105,10 @@ fn convert<T: ArrowPrimitiveType, O: ArrowPrimitiveType>(
 fn does_not_fit(field: &Field, from: &DataType) -> Error {
     Error::column(
         field.name(),
-        format!("a value of type {from} does not fit into {}, as Parquet holds it", field.data_type()),
+        format!(
+            "a value of type {from} does not fit into {}, as Parquet holds it",
+            field.data_type()
+        ),
     )
 }
 

@@ -17,7 +17,10 @@ fn ticks(rows: i64) -> RecordBatch {
     let prices = (0..rows).map(|i| (i % 7 != 0).then_some(i as f64 / 3.0));
     RecordBatch::try_from_iter([
         ("ts", Arc::new(TimestampMicrosecondArray::from_iter_values(0..rows)) as ArrayRef),
-        ("symbol", Arc::new(StringArray::from_iter_values((0..rows).map(|i| format!("S{}", i % 9))))),
+        (
+            "symbol",
+            Arc::new(StringArray::from_iter_values((0..rows).map(|i| format!("S{}", i % 9)))),
+        ),
         ("price", Arc::new(prices.collect::<Float64Array>())),
         ("size", Arc::new(Int64Array::from_iter_values((0..rows).map(|i| i * i % 1000)))),
     ])
@@ -25,7 +28,10 @@ fn ticks(rows: i64) -> RecordBatch {
 }
 
 fn write(batch: &RecordBatch, sort: &[SortColumn], options: Value) -> tidelake_sdk::Result<Bytes> {
-    let batches = [batch.slice(0, batch.num_rows() / 2), batch.slice(batch.num_rows() / 2, batch.num_rows() - batch.num_rows() / 2)];
+    let batches = [
+        batch.slice(0, batch.num_rows() / 2),
+        batch.slice(batch.num_rows() / 2, batch.num_rows() - batch.num_rows() / 2),
+    ];
     testing::write_file::<ParquetFile>(&batch.schema(), sort, &options, &batches).map(Bytes::from)
 }
 
@@ -58,7 +64,12 @@ fn row_groups_encodings_order_and_statistics_are_as_asked_for() {
     let rows: Vec<i64> = metadata.row_groups().iter().map(|g| g.num_rows()).collect();
     assert_eq!(rows, [4000, 4000, 2000]);
     let group = metadata.row_group(0);
-    let sorting: Vec<_> = group.sorting_columns().unwrap().iter().map(|s| (s.column_idx, s.descending, s.nulls_first)).collect();
+    let sorting: Vec<_> = group
+        .sorting_columns()
+        .unwrap()
+        .iter()
+        .map(|s| (s.column_idx, s.descending, s.nulls_first))
+        .collect();
     assert_eq!(sorting, [(1, false, true), (0, true, false)]);
     let encodings = |column: usize| group.column(column).encodings().collect::<Vec<_>>();
     assert!(encodings(0).contains(&Encoding::DELTA_BINARY_PACKED));
@@ -74,7 +85,11 @@ fn row_groups_encodings_order_and_statistics_are_as_asked_for() {
 #[test]
 fn units_that_parquet_lacks_are_converted_or_refused_by_name() {
     let batch = RecordBatch::try_from_iter([
-        ("ts", Arc::new(TimestampSecondArray::from(vec![Some(1), None]).with_timezone("UTC")) as ArrayRef),
+        (
+            "ts",
+            Arc::new(TimestampSecondArray::from(vec![Some(1), None]).with_timezone("UTC"))
+                as ArrayRef,
+        ),
         ("day", Arc::new(Date64Array::from(vec![86_400_000, -86_400_000]))),
     ])
     .unwrap();

@@ -73,7 +73,10 @@ impl Keys {
         keys.rotate_right(1);
         // The row format knows a timestamp's unit, and not always its zone.
         let fields: Fields = self.fields.clone().into();
-        keys.into_iter().zip(&fields).map(|(key, field)| Ok(cast(&key, field.data_type())?)).collect()
+        keys.into_iter()
+            .zip(&fields)
+            .map(|(key, field)| Ok(cast(&key, field.data_type())?))
+            .collect()
     }
 }
 

@@ -77,7 +77,9 @@ impl Groups {
     /// The keys of some groups, as columns.
     pub fn keys(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
         let parser = self.converter.parser();
-        Ok(self.converter.convert_rows(groups.iter().map(|group| parser.parse(self.key(*group))))?)
+        Ok(self
+            .converter
+            .convert_rows(groups.iter().map(|group| parser.parse(self.key(*group))))?)
     }
 
     /// Forgets all groups.

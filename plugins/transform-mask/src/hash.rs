@@ -26,8 +26,8 @@ pub(crate) struct Hasher {
 
 impl Hasher {
     pub(crate) fn new(salt: &str, length: usize) -> Result<Self> {
-        let key = Hmac::new_from_slice(salt.as_bytes())
-            .map_err(|error| Error::option("salt", error))?;
+        let key =
+            Hmac::new_from_slice(salt.as_bytes()).map_err(|error| Error::option("salt", error))?;
         Ok(Self { key, length, known: HashMap::new(), scratch: String::with_capacity(64) })
     }
 
@@ -76,7 +76,9 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(hasher.digest(b"what do ya want for nothing?"), expected);
         }
-        assert_eq!(Hasher::new("Jefe", 16).unwrap().digest(b"what do ya want for nothing?"),
-            &expected[..16]);
+        assert_eq!(
+            Hasher::new("Jefe", 16).unwrap().digest(b"what do ya want for nothing?"),
+            &expected[..16]
+        );
     }
 }

@@ -68,7 +68,7 @@ impl Transform for Mask {
             if rewrites[index].is_some() {
                 return Err(Error::option(&option, format!("`{}` is named twice", rule.name)));
             }
-            let (rewrite, field) = Rewrite::new(&option, rule, &options, input.field(index))?;
+            let (rewrite, field) = Rewrite::new(rule, &options, input.field(index))?;
             rewrites[index] = Some(rewrite);
             fields[index] = Arc::new(field);
         }

@@ -22,14 +22,16 @@ pub(crate) struct Rewrite {
 enum Action {
     Hash(Box<Hasher>),
     /// The array that the last batch got, long enough for the next one or made anew.
-    Constant { replacement: Option<String>, made: ArrayRef },
+    Constant {
+        replacement: Option<String>,
+        made: ArrayRef,
+    },
     Truncate(usize),
 }
 
 impl Rewrite {
     /// The rewrite that `rule` asks for, and the field that comes out of it.
     pub(crate) fn new(
-        option: &str,
         rule: &ColumnRule,
         all: &MaskOptions,
         field: &Field,
@@ -83,7 +85,7 @@ impl Rewrite {
         let field = Field::new(field.name(), output.clone(), nullable)
             .with_metadata(field.metadata().clone());
         let rewrite = Self { name: rule.name.clone(), output, action };
-        Ok((rewrite, field)).at(|| format!("option `{option}`"))
+        Ok((rewrite, field))
     }
 
     /// The column, when it does not depend on the values.
@@ -166,7 +168,8 @@ fn is_bytes(data_type: &DataType) -> bool {
 }
 
 fn can_be_text(data_type: &DataType) -> bool {
-    is_bytes(data_type) || (!data_type.is_nested() && arrow_cast::can_cast_types(data_type, &DataType::Utf8))
+    is_bytes(data_type)
+        || (!data_type.is_nested() && arrow_cast::can_cast_types(data_type, &DataType::Utf8))
 }
 
 fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
@@ -212,9 +215,11 @@ fn hash_bytes(hasher: &mut Hasher, values: &BinaryArray) -> ArrayRef {
 fn truncate_text(values: &StringArray, keep: usize) -> ArrayRef {
     let mut out = StringBuilder::with_capacity(values.len(), values.len() * keep.min(16));
     for value in values {
-        out.append_option(value.map(|value| {
-            value.char_indices().nth(keep).map_or(value, |(end, _)| &value[..end])
-        }));
+        out.append_option(
+            value.map(|value| {
+                value.char_indices().nth(keep).map_or(value, |(end, _)| &value[..end])
+            }),
+        );
     }
     Arc::new(out.finish())
 }

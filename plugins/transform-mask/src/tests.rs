@@ -85,11 +85,15 @@ fn errors_name_the_option() {
     assert!(text.contains("option `columns[0]`") && text.contains("account"), "{text}");
     let text = message(json!({"columns": [{"name": "account", "methd": "hash"}]}));
     assert!(text.contains("columns[0]") && text.contains("`methd`"), "{text}");
-    assert!(message(json!({"columns": ["price"], "method": "truncate", "keep": 1}))
-        .contains("cannot be truncated"));
+    assert!(
+        message(json!({"columns": ["price"], "method": "truncate", "keep": 1}))
+            .contains("cannot be truncated")
+    );
     assert!(message(json!({"columns": ["account"], "method": "truncate"})).contains("`keep`"));
-    assert!(message(json!({"columns": ["client"], "method": "redact", "replacement": "x"}))
-        .contains("option `replacement`"));
+    assert!(
+        message(json!({"columns": ["client"], "method": "redact", "replacement": "x"}))
+            .contains("option `replacement`")
+    );
     let text = message(json!({"columns": ["account", "account"], "salt": "s"}));
     assert!(text.contains("named twice"), "{text}");
 }

@@ -109,10 +109,8 @@ impl Decoder<'_> {
             return Err(self.wrong(format!("{found} values instead of {expected}")));
         }
         let nulls = self.validity(data_type, node, found)?;
-        let mut builder = ArrayDataBuilder::new(data_type.clone())
-            .len(found)
-            .nulls(nulls)
-            .align_buffers(true);
+        let mut builder =
+            ArrayDataBuilder::new(data_type.clone()).len(found).nulls(nulls).align_buffers(true);
         match data_type {
             DataType::Null | DataType::FixedSizeList(..) | DataType::Struct(_) => {}
             DataType::RunEndEncoded(..) => {}
@@ -143,10 +141,12 @@ impl Decoder<'_> {
             }
             DataType::Boolean => builder = builder.add_buffer(self.buffer()?),
             DataType::FixedSizeBinary(width) => {
-                builder = builder.add_buffer(self.values(found, usize::try_from(*width).unwrap_or(0))?);
+                builder =
+                    builder.add_buffer(self.values(found, usize::try_from(*width).unwrap_or(0))?);
             }
             DataType::Dictionary(key, _) => {
-                builder = builder.add_buffer(self.values(found, key.primitive_width().unwrap_or(1))?);
+                builder =
+                    builder.add_buffer(self.values(found, key.primitive_width().unwrap_or(1))?);
             }
             other => {
                 let width = other.primitive_width();
@@ -218,10 +218,9 @@ impl Decoder<'_> {
             };
         }
         if bitmap.len() < len.div_ceil(8) {
-            return Err(self.wrong(format!(
-                "a validity bitmap of {} bytes for {len} values",
-                bitmap.len()
-            )));
+            return Err(
+                self.wrong(format!("a validity bitmap of {} bytes for {len} values", bitmap.len()))
+            );
         }
         let nulls = NullBuffer::new(BooleanBuffer::new(bitmap, 0, len));
         if nulls.null_count() as u64 != node.nulls {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions};
 use arrow_ipc::{self as ipc, DateUnit, Endianness, Precision, root_as_message_with_opts};
-use arrow_schema::{DataType, Field, Fields, IntervalUnit, Schema, TimeUnit, UnionFields, UnionMode};
+use arrow_schema::{
+    DataType, Field, Fields, IntervalUnit, Schema, TimeUnit, UnionFields, UnionMode,
+};
 
 use crate::decode::check_type;
 use crate::{Error, MAX_DEPTH};
@@ -79,9 +81,7 @@ type KeyValues<'a> = flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<ipc::K
 
 fn metadata(list: Option<KeyValues<'_>>) -> HashMap<String, String> {
     let pairs = list.into_iter().flat_map(|list| list.iter());
-    pairs
-        .filter_map(|pair| Some((pair.key()?.to_owned(), pair.value()?.to_owned())))
-        .collect()
+    pairs.filter_map(|pair| Some((pair.key()?.to_owned(), pair.value()?.to_owned()))).collect()
 }
 
 fn field(from: ipc::Field<'_>, depth: usize) -> Result<Field, Error> {

@@ -82,7 +82,9 @@ fn leaf_types() -> Vec<DataType> {
 fn any(random: &mut Random, len: usize, depth: usize) -> ArrayRef {
     let leaves = leaf_types();
     let choice = random.below(leaves.len() + if depth > 0 { 16 } else { 0 });
-    if let Some(leaf) = leaves.get(choice) { self::leaf(leaf, random, len) } else {
+    if let Some(leaf) = leaves.get(choice) {
+        self::leaf(leaf, random, len)
+    } else {
         nested(choice - leaves.len(), random, len, depth - 1)
     }
 }

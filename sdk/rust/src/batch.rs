@@ -84,14 +84,6 @@ impl<'a> Batch<'a> {
         read.iter().position(|column| column.as_ref().is_some_and(|c| Arc::ptr_eq(c, array)))
     }
 
-    /// The batch in memory, when it is there.
-    pub(crate) fn memory(&self) -> Option<&'a RecordBatch> {
-        match self.source {
-            Source::Memory(batch) => Some(batch),
-            Source::Host(_) => None,
-        }
-    }
-
     /// Makes sure that some columns are here.
     fn load(&self, indexes: &[usize]) -> Result<()> {
         let mut wanted = Vec::with_capacity(indexes.len());

@@ -84,9 +84,7 @@ mod imp {
 
     pub(super) fn compress(algorithm: Algorithm, level: i32, input: &[u8]) -> Result<Vec<u8>> {
         match algorithm {
-            Algorithm::Zstd if (0..=22).contains(&level) => {
-                Ok(zstd::bulk::compress(input, level)?)
-            }
+            Algorithm::Zstd if (0..=22).contains(&level) => Ok(zstd::bulk::compress(input, level)?),
             Algorithm::Gzip if (0..=9).contains(&level) => {
                 let mut to = write::GzEncoder::new(Vec::new(), Compression::new(level as u32));
                 to.write_all(input)?;

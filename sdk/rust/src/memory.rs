@@ -4,7 +4,7 @@
 //! at the top of every profile of an encoder (interning strings, statistics). These
 //! take its place when a component is linked.
 
-#![allow(unsafe_code)]
+#![allow(unsafe_code, unreachable_pub)]
 
 use core::ffi::{c_int, c_void};
 use core::ptr::read_unaligned;

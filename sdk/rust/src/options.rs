@@ -20,7 +20,7 @@ impl<T: DeserializeOwned + JsonSchema> Options for T {}
 pub struct NoOptions {}
 
 /// Reads options; errors name the option.
-pub fn parse<T: Options>(json: &str) -> Result<T> {
+pub(crate) fn parse<T: Options>(json: &str) -> Result<T> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

@@ -76,8 +76,7 @@ impl<'a> Output<'a> {
         match &mut self.target {
             Target::Host(sink) => emit_to_host(sink, rows, &columns),
             Target::Memory(batches) => {
-                let options =
-                    arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
+                let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
                 let arrays = columns
                     .into_iter()
                     .map(|column| match (column, self.input) {

@@ -74,11 +74,7 @@ pub fn write_file<T: FormatWriter>(
 }
 
 /// Makes a downsampler.
-pub fn downsampler<T: Downsampler>(
-    input: &SchemaRef,
-    roles: &Roles,
-    options: &Value,
-) -> Result<T> {
+pub fn downsampler<T: Downsampler>(input: &SchemaRef, roles: &Roles, options: &Value) -> Result<T> {
     downsampler::open(input, roles, options::parse(&options.to_string())?)
 }
 

@@ -47,7 +47,8 @@ pub(super) async fn run(
     out: Out<'_>,
 ) -> Result<(), Failure> {
     let started = Instant::now();
-    let spec = project.config.tables.get(&args.table).ok_or_else(|| project.no_table(&args.table))?;
+    let spec =
+        project.config.tables.get(&args.table).ok_or_else(|| project.no_table(&args.table))?;
     let engine = project.open("ingest", args.now)?;
     let hot = engine.hot().table(&spec.name).await?.map(|t| t.schema);
     let mut report = store(&engine, spec, hot, &args).await?;
@@ -92,7 +93,8 @@ async fn store(
 
     let mut report = Report { table: name.clone(), files: files.len() as u64, ..Report::default() };
     let (sender, mut batches) = tokio::sync::mpsc::channel(2);
-    let reading = tokio::task::spawn_blocking(move || read(&target, &files, on_error, kept, &sender));
+    let reading =
+        tokio::task::spawn_blocking(move || read(&target, &files, on_error, kept, &sender));
     let stored = async {
         while let Some(batches) = batches.recv().await {
             append(engine, &mut report, batches).await?;
@@ -102,7 +104,8 @@ async fn store(
     let stored: Result<()> = stored.await;
     // A closed channel ends the reader, whose own error is then only a consequence.
     drop(batches);
-    let read = reading.await.map_err(|e| Error::internal("reading did not finish").with_source(e))?;
+    let read =
+        reading.await.map_err(|e| Error::internal("reading did not finish").with_source(e))?;
     let bad = stored.and(read).map_err(|e| e.with("rows stored before", count(report.rows)))?;
     report.skipped = bad.count;
     report.bad_rows = bad.shown;

@@ -46,7 +46,9 @@ pub(crate) async fn on_project(
         Command::Init { .. } | Command::Demo { .. } => Ok(()),
         Command::Validate => validate::run(project, global, out).await,
         Command::Ingest(args) => ingest::run(project, global, args, out).await,
-        Command::Plan { tables, all, now } => plan::run(project, global, &tables, all, now, out).await,
+        Command::Plan { tables, all, now } => {
+            plan::run(project, global, &tables, all, now, out).await
+        }
         Command::Run { tables, now } => run::run(project, global, &tables, now, out).await,
         Command::Status { tables, now } => status::run(project, global, &tables, now, out).await,
         Command::Query(args) => query::run(project, global, args, out).await,

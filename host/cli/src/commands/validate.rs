@@ -68,7 +68,12 @@ fn show(
         let mut shown = table::new(&columns);
         for info in found.values() {
             let kind = info.kind.to_string();
-            shown.add_row([info.name.clone(), info.version.clone(), kind, info.description.clone()]);
+            shown.add_row([
+                info.name.clone(),
+                info.version.clone(),
+                kind,
+                info.description.clone(),
+            ]);
         }
         write!(out, "{}", table::lines(&shown, "  "))?;
     }

@@ -39,7 +39,8 @@ fn parquet_batches(path: &Path) -> Result<Batches> {
     let wrong = |e: parquet::errors::ParquetError| {
         Error::input("the file is not readable as Parquet").with_source(e)
     };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(input::open_file(path)?).map_err(wrong)?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(input::open_file(path)?).map_err(wrong)?;
     Ok(Box::new(builder.with_batch_size(BATCH_ROWS).build().map_err(wrong)?))
 }
 
@@ -90,7 +91,8 @@ impl Reader for TypedReader {
 /// The columns of a schema, in its order and types. The types were compared before.
 fn adapt(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let column = |field: &arrow::datatypes::FieldRef| {
-        let column = batch.column_by_name(field.name()).ok_or_else(|| missing(field.name(), schema))?;
+        let column =
+            batch.column_by_name(field.name()).ok_or_else(|| missing(field.name(), schema))?;
         Ok(cast(column, field.data_type())?)
     };
     let columns = schema.fields().iter().map(column).collect::<Result<_>>()?;

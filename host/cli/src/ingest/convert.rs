@@ -80,7 +80,8 @@ pub(super) fn cast_text(column: &StringArray, wanted: &DataType) -> Result<Array
             .with_source(e)
             .with_help("ingest the table from Parquet or Arrow files instead")
     })?;
-    let epochs = matches!(wanted, DataType::Timestamp(..)) && cast.null_count() > column.null_count();
+    let epochs =
+        matches!(wanted, DataType::Timestamp(..)) && cast.null_count() > column.null_count();
     if !epochs {
         return Ok(cast);
     }
@@ -90,17 +91,19 @@ pub(super) fn cast_text(column: &StringArray, wanted: &DataType) -> Result<Array
         return Ok(cast);
     }
     let numbers = cast_with_options(numbers.as_primitive::<Int64Type>(), wanted, &options)?;
-    Ok(arrow::compute::kernels::zip::zip(
-        &arrow::compute::is_not_null(&cast)?,
-        &cast,
-        &numbers,
-    )?)
+    Ok(arrow::compute::kernels::zip::zip(&arrow::compute::is_not_null(&cast)?, &cast, &numbers)?)
 }
 
 /// Decimals with more places than the type has would be rounded: those do not fit.
-fn decimals(column: &StringArray, wanted: &DataType, options: &CastOptions<'_>) -> Result<ArrayRef> {
+fn decimals(
+    column: &StringArray,
+    wanted: &DataType,
+    options: &CastOptions<'_>,
+) -> Result<ArrayRef> {
     let places = match wanted {
-        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => usize::from(scale.unsigned_abs()),
+        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => {
+            usize::from(scale.unsigned_abs())
+        }
         _ => 0,
     };
     let exact = |text: &str| match text.split_once('.') {

@@ -27,7 +27,10 @@ enum Looks {
     Boolean,
     Date,
     /// A date and time; with an offset from UTC, and finer than microseconds.
-    Time { zoned: bool, nanos: bool },
+    Time {
+        zoned: bool,
+        nanos: bool,
+    },
     Text,
 }
 
@@ -176,7 +179,10 @@ pub(super) fn time_type(
     };
     let (value, line) = (column.value(first), lines.get(first).copied().unwrap_or_default());
     let declare = |type_name: &str| {
-        format!("declare it in [table.{}.schema], for instance {name:?} = \"{type_name}\"", spec.name)
+        format!(
+            "declare it in [table.{}.schema], for instance {name:?} = \"{type_name}\"",
+            spec.name
+        )
     };
     Err(match guess {
         DataType::Int64 => Error::input(format!(

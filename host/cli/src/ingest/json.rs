@@ -22,16 +22,18 @@ const SAMPLE_ROWS: usize = 4_096;
 /// The schema of an NDJSON file, from its first rows.
 pub(super) fn infer_schema(path: &Path, spec: &TableSpec) -> Result<SchemaRef> {
     let lines = Lines::open(path)?.next()?.unwrap_or_default();
-    let sample: Vec<&Line> = lines.iter().take(SAMPLE_ROWS).filter(|l| is_object(&l.text)).collect();
+    let sample: Vec<&Line> =
+        lines.iter().take(SAMPLE_ROWS).filter(|l| is_object(&l.text)).collect();
     if sample.is_empty() {
         return Err(Error::input("the file has no JSON object to guess the columns from")
             .with_help("NDJSON holds one object on each line: {\"ts\": \"2013-03-01\", ...}"));
     }
-    let joined: Vec<u8> = sample.iter().flat_map(|l| l.text.iter().copied().chain([b'\n'])).collect();
+    let joined: Vec<u8> =
+        sample.iter().flat_map(|l| l.text.iter().copied().chain([b'\n'])).collect();
     let (guess, _) = infer_json_schema(joined.as_slice(), None).map_err(|e| {
-        Error::input("the columns of the file could not be guessed").with_source(e).with_help(
-            format!("declare the columns in [table.{}.schema]", spec.name),
-        )
+        Error::input("the columns of the file could not be guessed")
+            .with_source(e)
+            .with_help(format!("declare the columns in [table.{}.schema]", spec.name))
     })?;
     let mut fields: Vec<Field> = Vec::new();
     for field in guess.fields() {
@@ -143,11 +145,7 @@ impl JsonReader {
     }
 
     /// Decodes line by line, leaving the bad ones out.
-    fn decode_each(
-        &self,
-        lines: Vec<Line>,
-        bad: &mut BadRows,
-    ) -> Result<(RecordBatch, Vec<Line>)> {
+    fn decode_each(&self, lines: Vec<Line>, bad: &mut BadRows) -> Result<(RecordBatch, Vec<Line>)> {
         let mut good = Vec::new();
         let mut kept = Vec::new();
         for line in lines {
@@ -156,7 +154,9 @@ impl JsonReader {
                     good.push(batch);
                     kept.push(line);
                 }
-                Ok(_) => bad.add(line.number, None, None, "the line is not one JSON object", None)?,
+                Ok(_) => {
+                    bad.add(line.number, None, None, "the line is not one JSON object", None)?
+                }
                 Err(error) => {
                     let reason = std::error::Error::source(&error)
                         .map_or_else(|| error.to_string(), |e| e.to_string());

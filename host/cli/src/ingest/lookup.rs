@@ -64,7 +64,12 @@ impl Lookup {
             columns.push(convert::cast_text(text.as_string(), &data_type)?);
             fields.push(Field::new(name, data_type, true));
         }
-        Ok(Self { on: on.to_owned(), schema: Schema::new(fields).into(), columns, rows: rows.into() })
+        Ok(Self {
+            on: on.to_owned(),
+            schema: Schema::new(fields).into(),
+            columns,
+            rows: rows.into(),
+        })
     }
 
     /// The columns that it adds.

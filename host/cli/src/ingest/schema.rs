@@ -44,7 +44,12 @@ impl Origin {
 }
 
 /// Compares the names of a file's columns with the expected ones.
-pub(super) fn check_names(names: &[String], expected: &Schema, time: &str, origin: &Origin) -> Result<()> {
+pub(super) fn check_names(
+    names: &[String],
+    expected: &Schema,
+    time: &str,
+    origin: &Origin,
+) -> Result<()> {
     let mut differences = Vec::new();
     for field in expected.fields() {
         if !names.contains(field.name()) {
@@ -64,7 +69,12 @@ pub(super) fn check_names(names: &[String], expected: &Schema, time: &str, origi
 }
 
 /// Compares the columns of a typed file with the expected ones.
-pub(super) fn check_types(actual: &Schema, expected: &Schema, time: &str, origin: &Origin) -> Result<()> {
+pub(super) fn check_types(
+    actual: &Schema,
+    expected: &Schema,
+    time: &str,
+    origin: &Origin,
+) -> Result<()> {
     let names: Vec<String> = actual.fields().iter().map(|f| f.name().clone()).collect();
     check_names(&names, expected, time, origin)?;
     let mut differences = Vec::new();

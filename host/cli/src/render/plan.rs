@@ -53,7 +53,8 @@ fn shown(lines: &[Line], title: &str) -> String {
     ];
     let mut table = table::new(&columns);
     for line in lines {
-        let (from, to) = line.time.map_or_else(Default::default, |t| (t.start.to_string(), t.end.to_string()));
+        let (from, to) =
+            line.time.map_or_else(Default::default, |t| (t.start.to_string(), t.end.to_string()));
         let what = match line.times {
             1 => line.what.clone(),
             n => format!("{} \u{d7}{}", line.what, count(n)),

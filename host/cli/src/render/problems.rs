@@ -8,7 +8,12 @@ use serde_json::{Value, json};
 use tidelake_core::config::Problem;
 
 /// Writes all of them, in the order of the file.
-pub(crate) fn write(out: &mut dyn Write, path: &Path, text: &str, problems: &[Problem]) -> Result<()> {
+pub(crate) fn write(
+    out: &mut dyn Write,
+    path: &Path,
+    text: &str,
+    problems: &[Problem],
+) -> Result<()> {
     writeln!(out, "error: {}\n", headline(path, problems))?;
     let theme = match std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
         true => GraphicalTheme::unicode(),

@@ -43,7 +43,8 @@ fn name(stage: Stage) -> &'static str {
 impl Progress for Bars {
     fn start(&self, table: &str, stage: Stage, rows: u64) {
         let style = "{prefix:<24} {wide_bar} {human_pos:>11} of {human_len} rows {eta:>4}";
-        let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = self.all.add(ProgressBar::new(rows).with_style(style));
         bar.set_prefix(format!("{table} {}", name(stage)));
         let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);

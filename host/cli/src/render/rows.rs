@@ -116,7 +116,8 @@ async fn write_parquet(
     mut batches: impl Stream<Item = CoreResult<RecordBatch>> + Unpin,
 ) -> Result<u64, Failure> {
     let wrong = |e| Error::unavailable("the Parquet file could not be written").with_source(e);
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(Default::default()));
+    let properties =
+        WriterProperties::builder().set_compression(Compression::ZSTD(Default::default()));
     let mut writer =
         ArrowWriter::try_new(out, schema.clone(), Some(properties.build())).map_err(wrong)?;
     let mut rows = 0;

@@ -32,5 +32,8 @@ pub(crate) fn new(columns: &[(&str, Lean)]) -> Table {
 
 /// Its lines, each behind `indent`, without trailing blanks.
 pub(crate) fn lines(table: &Table, indent: &str) -> String {
-    table.lines().map(|line| format!("{indent}{}", line.trim_end()).trim_end().to_owned() + "\n").collect()
+    table
+        .lines()
+        .map(|line| format!("{indent}{}", line.trim_end()).trim_end().to_owned() + "\n")
+        .collect()
 }

@@ -27,7 +27,9 @@ pub(super) fn period(
     if period.is_none() {
         let help = match closest(&first.value, names) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "begin with hour, day, week or month, then columns: [\"day\", \"symbol\"]".into(),
+            None => {
+                "begin with hour, day, week or month, then columns: [\"day\", \"symbol\"]".into()
+            }
         };
         problems.add_with_help(
             first.span.clone(),
@@ -37,7 +39,8 @@ pub(super) fn period(
     }
     for entry in &entries[1..] {
         if is_period(&entry.value).is_some() {
-            let message = format!("`partition` has the period {:?} after its first entry", entry.value);
+            let message =
+                format!("`partition` has the period {:?} after its first entry", entry.value);
             let help = "one period comes first; columns follow";
             problems.add_with_help(entry.span.clone(), message, help);
         }
@@ -50,7 +53,8 @@ pub(super) fn lifecycle(ages: &Lifecycle, section: &Section<'_>) {
     let grows = |younger: (&str, Age), older: (&str, Age), why: &str| {
         if may_exceed(younger.1, older.1) {
             // The key that is written, and of two the one that is too short.
-            let written = if section.span_of(older.0) == section.span { younger.0 } else { older.0 };
+            let written =
+                if section.span_of(older.0) == section.span { younger.0 } else { older.0 };
             section.problems.add_with_help(
                 section.span_of(written),
                 format!(

@@ -158,8 +158,10 @@ fn plugin_memory(text: &str, engine: &EngineConfig) -> Result<u64> {
     }
     if bytes > engine.memory {
         let all = format_bytes(engine.memory);
-        return Err(Error::config(format!("{text:?} is more than the engine itself may use ({all})"))
-            .with_help("raise `memory` in [engine], or lower it here"));
+        return Err(Error::config(format!(
+            "{text:?} is more than the engine itself may use ({all})"
+        ))
+        .with_help("raise `memory` in [engine], or lower it here"));
     }
     Ok(bytes)
 }

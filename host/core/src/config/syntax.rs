@@ -28,7 +28,11 @@ pub(super) fn read(text: &str, problems: &Problems) -> Option<Document<String>> 
         let line = line_around(&readable, span.start);
         if let Err(open) = Document::parse(&readable[..line.start]) {
             let (line, _) = position(text, open.span().map_or(0, |s| s.start));
-            problems.add_with_help(span, message, format!("what begins on line {line} is not closed before this"));
+            problems.add_with_help(
+                span,
+                message,
+                format!("what begins on line {line} is not closed before this"),
+            );
             return None;
         }
         problems.add(span, message);
@@ -51,9 +55,8 @@ fn line_around(text: &str, at: usize) -> std::ops::Range<usize> {
 /// Whether the line can be left out without changing what other lines mean: a
 /// key, an equals sign and what may be a value on the same line.
 fn is_plain_setting(line: &str) -> bool {
-    let balanced = |open: char, close: char| {
-        line.matches(open).count() == line.matches(close).count()
-    };
+    let balanced =
+        |open: char, close: char| line.matches(open).count() == line.matches(close).count();
     let line = line.trim_start();
     let key = line.chars().next().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '"');
     key && !line.contains("\"\"\"")

@@ -118,12 +118,8 @@ fn schema(section: &mut Section<'_>) -> (Option<SchemaRef>, Vec<At<String>>) {
 }
 
 fn lifecycle(section: &mut Section<'_>) -> Lifecycle {
-    let defaults = Lifecycle {
-        hot: age("30d"),
-        warm: age("90d"),
-        retention: None,
-        grace: Age::ZERO,
-    };
+    let defaults =
+        Lifecycle { hot: age("30d"), warm: age("90d"), retention: None, grace: Age::ZERO };
     let Some(mut section) = section.section("lifecycle") else { return defaults };
     let hot = section.parsed("hot").map(|a| a.value);
     let warm = section.parsed("warm").map(|a| a.value);

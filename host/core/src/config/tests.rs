@@ -9,7 +9,9 @@ fn assert_problems(text: &str, expected: &[(usize, &[&str])]) {
     let problems = parse(text).unwrap_err();
     let shown: Vec<String> = problems
         .iter()
-        .map(|p| format!("{:?} {} / {}", p.position(text), p.message, p.help.as_deref().unwrap_or("")))
+        .map(|p| {
+            format!("{:?} {} / {}", p.position(text), p.message, p.help.as_deref().unwrap_or(""))
+        })
         .collect();
     assert_eq!(problems.len(), expected.len(), "{shown:#?}");
     for ((problem, shown), (line, words)) in problems.iter().zip(&shown).zip(expected) {
@@ -201,7 +203,10 @@ fn syntax_errors_do_not_hide_each_other() {
     assert_problems(text, &[(2, &["TOML"]), (4, &["TOML"]), (6, &["unknown key `hott`"])]);
     // What follows a broken header or an open bracket cannot be judged.
     assert_problems("[table.t\ntime = \"ts\"\nfoo = 1\n", &[(1, &["TOML"])]);
-    assert_problems("[table.t]\nkey = [\"a\"\ntime = \"ts\"\nfoo = 1\n", &[(3, &["TOML", "line 2"])]);
+    assert_problems(
+        "[table.t]\nkey = [\"a\"\ntime = \"ts\"\nfoo = 1\n",
+        &[(3, &["TOML", "line 2"])],
+    );
     assert_problems("[table.t]\ntime = \"ts\"\ntime = \"at\"\n", &[(3, &["duplicate"])]);
 }
 
@@ -227,7 +232,9 @@ size = "float64"
     );
     let text = text.replace("price = \"double\"", "price = \"float64\"");
     assert_problems(
-        &format!("{text}[table.t.layout]\npartition = [\"day\", \"size\"]\nsort = [\"symbol\", \"tim\"]\n"),
+        &format!(
+            "{text}[table.t.layout]\npartition = [\"day\", \"size\"]\nsort = [\"symbol\", \"tim\"]\n"
+        ),
         &[
             (3, &["\"symbl\"", "`symbol`"]),
             (3, &["used as a key"]),
@@ -251,12 +258,7 @@ fn names_and_shapes() {
     );
     assert_problems(
         "[table.t]\ntime = \"\"\nkey = [\"a\", \"a\", 3]\ntransform = { plugin = \"x\" }\n",
-        &[
-            (2, &["empty"]),
-            (3, &["twice"]),
-            (3, &["integer"]),
-            (4, &["[[table.t.transform]]"]),
-        ],
+        &[(2, &["empty"]), (3, &["twice"]), (3, &["integer"]), (4, &["[[table.t.transform]]"])],
     );
     assert_problems(
         "[hot]\npath = \"data\"\n[lake]\nurl = \"./data/lake\"\n",

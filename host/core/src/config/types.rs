@@ -79,13 +79,17 @@ pub fn parse_type(text: &str) -> Result<DataType> {
         }
         ("decimal", [precision, scale]) => parse_decimal(precision, scale),
         ("dictionary", [_, ..]) => {
-            let values = parse_type(text[name.len()..].trim_start_matches([' ', '(']).trim_end_matches(')'))?;
+            let values = parse_type(
+                text[name.len()..].trim_start_matches([' ', '(']).trim_end_matches(')'),
+            )?;
             match values {
                 DataType::Utf8 | DataType::Binary => {
                     Ok(DataType::Dictionary(Box::new(DataType::Int32), Box::new(values)))
                 }
-                _ => Err(Error::config(format!("{text:?}: only utf8 and binary have dictionaries"))
-                    .with_help("write dictionary(utf8)")),
+                _ => {
+                    Err(Error::config(format!("{text:?}: only utf8 and binary have dictionaries"))
+                        .with_help("write dictionary(utf8)"))
+                }
             }
         }
         _ => Err(unknown(text, name)),
@@ -116,7 +120,9 @@ pub fn parse_zone(text: &str) -> Result<chrono_tz::Tz> {
         let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
         let help = match super::closest(text, names) {
             Some(zone) => format!("did you mean `{zone}`?"),
-            None => "write a name of the IANA database: UTC, Europe/Zurich, America/New_York".into(),
+            None => {
+                "write a name of the IANA database: UTC, Europe/Zurich, America/New_York".into()
+            }
         };
         Error::config(format!("{text:?} is not a time zone")).with_help(help)
     })

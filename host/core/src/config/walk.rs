@@ -132,7 +132,8 @@ impl<'a> Section<'a> {
             match value.as_str() {
                 None => {
                     let what = value.type_name();
-                    self.problems.add(at, format!("`{key}` holds a value of type {what}, not a text"));
+                    self.problems
+                        .add(at, format!("`{key}` holds a value of type {what}, not a text"));
                 }
                 Some(text) if text.trim().is_empty() => {
                     self.problems.add(at, format!("`{key}` holds an empty name"));
@@ -180,16 +181,20 @@ impl<'a> Section<'a> {
             free: false,
         };
         if let Some(tables) = item.as_array_of_tables() {
-            return tables.iter().map(|t| make(t, t.span().unwrap_or_else(|| span.clone()))).collect();
+            return tables
+                .iter()
+                .map(|t| make(t, t.span().unwrap_or_else(|| span.clone())))
+                .collect();
         }
         let inline = item.as_array().and_then(|array| {
             let tables = array.iter().map(|v| v.as_inline_table().map(|t| (t, v.span())));
             tables.collect::<Option<Vec<_>>>()
         });
         match inline {
-            Some(tables) => {
-                tables.into_iter().map(|(t, at)| make(t, at.unwrap_or_else(|| span.clone()))).collect()
-            }
+            Some(tables) => tables
+                .into_iter()
+                .map(|(t, at)| make(t, at.unwrap_or_else(|| span.clone())))
+                .collect(),
             None => {
                 self.problems.add_with_help(
                     span,
@@ -258,9 +263,14 @@ impl<'a> Section<'a> {
 
     fn child(&self, name: String, item: &'a Item, span: Range<usize>) -> Option<Section<'a>> {
         match item.as_table_like() {
-            Some(table) => {
-                Some(Section { problems: self.problems, name, span, table, asked: Vec::new(), free: false })
-            }
+            Some(table) => Some(Section {
+                problems: self.problems,
+                name,
+                span,
+                table,
+                asked: Vec::new(),
+                free: false,
+            }),
             None if item.is_array_of_tables() => {
                 self.problems.add_with_help(
                     span,

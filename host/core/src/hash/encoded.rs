@@ -31,7 +31,11 @@ pub(super) fn dictionary(node: &Node, array: &dyn Array, sums: &mut [u64]) -> Re
     }
 }
 
-fn keyed<K: ArrowDictionaryKeyType>(node: &Node, array: &dyn Array, sums: &mut [u64]) -> Result<()> {
+fn keyed<K: ArrowDictionaryKeyType>(
+    node: &Node,
+    array: &dyn Array,
+    sums: &mut [u64],
+) -> Result<()> {
     let array = array.as_dictionary_opt::<K>().ok_or_else(|| unexpected(array))?;
     let (keys, values) = (array.keys(), array.values());
     if values.len() > LARGE_DICTIONARY * keys.len() {

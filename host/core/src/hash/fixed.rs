@@ -88,12 +88,9 @@ pub(super) fn add_words(seed: u64, array: &dyn Array, sums: &mut [u64]) -> Resul
                 i64::from(v.milliseconds) * MILLI,
                 seed
             )),
-            IntervalUnit::MonthDayNano => each!(IntervalMonthDayNanoType, |v| interval(
-                v.months,
-                v.days,
-                v.nanoseconds,
-                seed
-            )),
+            IntervalUnit::MonthDayNano => {
+                each!(IntervalMonthDayNanoType, |v| interval(v.months, v.days, v.nanoseconds, seed))
+            }
         },
         _ => Err(unexpected(array)),
     }

@@ -154,8 +154,10 @@ impl RowHasher {
                     .with("table", table)
                     .with_help("rename one of them"));
             }
-            let seed = xxhash_rust::xxh3::xxh3_64(&[table.as_bytes(), &[0], name.as_bytes()].concat());
-            let node = Node::new(seed, field.data_type()).with("column", name).with("table", table)?;
+            let seed =
+                xxhash_rust::xxh3::xxh3_64(&[table.as_bytes(), &[0], name.as_bytes()].concat());
+            let node =
+                Node::new(seed, field.data_type()).with("column", name).with("table", table)?;
             columns.push(Column { name: name.clone(), node });
         }
         Ok(Self { columns, layout: None, sums: Vec::new() })

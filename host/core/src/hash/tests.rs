@@ -32,7 +32,8 @@ fn column(data_type: &DataType, array: &ArrayRef) -> Digest {
 }
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
-    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true))).unwrap()
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true)))
+        .unwrap()
 }
 
 type Row = (Option<i64>, Option<f64>, Option<String>, Option<bool>, Vec<Option<i32>>);
@@ -188,7 +189,8 @@ proptest! {
 }
 
 fn dictionary(array: &ArrayRef, values: DataType) -> ArrayRef {
-    let encoded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(array.data_type().clone()));
+    let encoded =
+        DataType::Dictionary(Box::new(DataType::Int32), Box::new(array.data_type().clone()));
     let encoded = cast(array, &encoded).unwrap();
     let encoded = encoded.as_any().downcast_ref::<DictionaryArray<Int32Type>>().unwrap();
     Arc::new(encoded.with_values(cast(encoded.values(), &values).unwrap()))
@@ -207,9 +209,22 @@ fn the_formula_is_pinned() {
         ("f", Arc::new(Float64Array::from(vec![Some(0.5), Some(-0.0), None]))),
         ("s", Arc::new(StringArray::from(vec![Some("IBM"), Some(""), None]))),
         ("t", Arc::new(TimestampSecondArray::from(vec![1, i64::MAX, 0]))),
-        ("d", Arc::new(Decimal128Array::from(vec![1, i128::MAX, 0]).with_precision_and_scale(38, 2).unwrap())),
-        ("l", Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([
-            Some(vec![Some(1), None]), Some(vec![]), None]))),
+        (
+            "d",
+            Arc::new(
+                Decimal128Array::from(vec![1, i128::MAX, 0])
+                    .with_precision_and_scale(38, 2)
+                    .unwrap(),
+            ),
+        ),
+        (
+            "l",
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([
+                Some(vec![Some(1), None]),
+                Some(vec![]),
+                None,
+            ])),
+        ),
     ]);
     assert_eq!(digest(&batch).to_string(), "th1:3:d94a77fb14ef577d:c1c000b13bac9485");
     let text = serde_json::to_string(&digest(&batch)).unwrap();
@@ -343,7 +358,8 @@ fn nested_values_count_by_place_and_name() {
     let declared = DataType::List(Arc::new(Field::new("item", DataType::Int32, true)));
     let fixed: ArrayRef = Arc::new(fixed.slice(1, 1));
     let one = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), Some(2)])]);
-    let view = cast(&one, &DataType::ListView(Arc::new(Field::new("item", DataType::Int32, true)))).unwrap();
+    let view = cast(&one, &DataType::ListView(Arc::new(Field::new("item", DataType::Int32, true))))
+        .unwrap();
     assert_eq!(column(&declared, &fixed), column(&declared, &(Arc::new(one) as _)));
     assert_eq!(column(&declared, &fixed), column(&declared, &view));
 
@@ -389,8 +405,9 @@ fn maps_have_no_order() {
 
 #[test]
 fn slices_of_large_dictionaries_and_long_runs_are_equal_to_their_values() {
-    let texts: ArrayRef =
-        Arc::new(StringArray::from_iter((0..200).map(|i| (i % 7 > 0).then(|| format!("s{}", i / 9)))));
+    let texts: ArrayRef = Arc::new(StringArray::from_iter(
+        (0..200).map(|i| (i % 7 > 0).then(|| format!("s{}", i / 9))),
+    ));
     let keyed = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
     let encoded = cast(&texts, &keyed).unwrap();
     assert!(encoded.as_any().is::<DictionaryArray<Int8Type>>());
@@ -398,7 +415,8 @@ fn slices_of_large_dictionaries_and_long_runs_are_equal_to_their_values() {
     let values = StringArray::from(vec![Some("a"), None, Some("b")]);
     let runs = RunArray::<Int32Type>::try_new(&ends, &values).unwrap();
     let flat: ArrayRef = Arc::new(StringArray::from_iter(
-        (0..200).map(|i| [Some("a"), None, Some("b")][usize::from(i >= 50) + usize::from(i >= 120)]),
+        (0..200)
+            .map(|i| [Some("a"), None, Some("b")][usize::from(i >= 50) + usize::from(i >= 120)]),
     ));
     for (from, len) in [(0, 200), (3, 2), (49, 80), (130, 1), (200, 0)] {
         let hash = |array: &ArrayRef| column(&DataType::Utf8, array);

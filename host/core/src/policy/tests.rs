@@ -70,7 +70,9 @@ fn a_watermark_inside_a_period_splits_it() {
     inventory.fresh = vec![Slice { period: week, rows: 5, bytes: 1 }];
     let decision = choose(&inventory, at("2020-02-01")).unwrap();
     match &decision.actions[0] {
-        Action::Export { time, .. } => assert_eq!(*time, TimeRange::new(at("2020-01-08"), week.end)),
+        Action::Export { time, .. } => {
+            assert_eq!(*time, TimeRange::new(at("2020-01-08"), week.end))
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -112,8 +114,7 @@ fn nothing_leaves_the_hot_store_without_a_proof_and_its_grace() {
 fn raw_rows_outlive_the_rollups_that_lack_them() {
     let mut inventory = inventory();
     inventory.lifecycle.retention = Some("10d".parse().unwrap());
-    inventory.lake =
-        vec![LakeSlice { period: day("2020-01-01"), rows: 9, bytes: 9, files: 1 }];
+    inventory.lake = vec![LakeSlice { period: day("2020-01-01"), rows: 9, bytes: 9, files: 1 }];
     inventory.rollups =
         vec![RollupCoverage { name: "trades@1h".into(), source_generation: 0, pending_rows: 9 }];
     let expires = |i: &Inventory| {

@@ -79,7 +79,10 @@ impl StatsCollector {
         let names = schema.fields().iter().map(|f| f.name());
         if !names.eq(self.columns.iter().map(|c| &c.name)) {
             return Err(Error::input("a batch for statistics has other columns than the file")
-                .with("file", self.columns.iter().map(|c| &*c.name).collect::<Vec<_>>().join(", ")));
+                .with(
+                    "file",
+                    self.columns.iter().map(|c| &*c.name).collect::<Vec<_>>().join(", "),
+                ));
         }
         for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
             column.nulls += array.logical_null_count() as u64;

@@ -38,7 +38,10 @@ fn bounds_and_nulls_grow_over_batches() {
     ]);
     assert_eq!((stats.nulls, stats.min, stats.max), (2, Some(Int(-2)), Some(Int(5))));
     assert_eq!(bounds(Int64Array::from(vec![None, None])), (None, None));
-    assert_eq!(bounds(BooleanArray::from(vec![true, false])), (Some(Bool(false)), Some(Bool(true))));
+    assert_eq!(
+        bounds(BooleanArray::from(vec![true, false])),
+        (Some(Bool(false)), Some(Bool(true)))
+    );
 }
 
 #[test]
@@ -47,7 +50,10 @@ fn what_cannot_be_bounded_is_left_open() {
     assert_eq!(bounds(Float64Array::from(vec![1.0, -f64::NAN])), (None, None));
     assert_eq!(bounds(UInt64Array::from(vec![3, u64::MAX])), (Some(Int(3)), None));
     assert_eq!(bounds(BinaryArray::from(vec![b"x".as_slice()])), (None, None));
-    assert_eq!(bounds(TimestampSecondArray::from(vec![i64::MIN, 0])), (None, Some(Time(Micros(0)))));
+    assert_eq!(
+        bounds(TimestampSecondArray::from(vec![i64::MIN, 0])),
+        (None, Some(Time(Micros(0))))
+    );
     // An end that was open once stays so.
     let part = |values: Vec<f64>| Arc::new(Float64Array::from(values)) as ArrayRef;
     let later = stats(vec![part(vec![f64::NAN]), part(vec![1.0])]);
@@ -114,7 +120,8 @@ fn long_text_is_cut_at_characters() {
 #[test]
 fn other_columns_are_refused() {
     let one = RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]);
-    let other = RecordBatch::try_from_iter([("b", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]);
+    let other =
+        RecordBatch::try_from_iter([("b", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]);
     let mut collector = StatsCollector::new(one.unwrap().schema_ref());
     assert_eq!(collector.update(&other.unwrap()).unwrap_err().kind(), crate::ErrorKind::Input);
 }

@@ -78,9 +78,11 @@ fn sort_error(error: DataFusionError) -> Error {
             Error::exhausted(format!("the memory for sorting is used up: {why}"))
                 .with_help("raise [engine] memory, or lower [engine] threads")
         }
-        DataFusionError::IoError(_) => Error::unavailable("sorted rows could not be spilled to disk")
-            .with_help("look at the space left where the project is; nothing was lost")
-            .with_source(error),
+        DataFusionError::IoError(_) => {
+            Error::unavailable("sorted rows could not be spilled to disk")
+                .with_help("look at the space left where the project is; nothing was lost")
+                .with_source(error)
+        }
         _ => Error::internal("rows could not be sorted").with_source(error),
     }
 }

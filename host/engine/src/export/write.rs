@@ -182,7 +182,8 @@ impl Files<'_> {
             };
             values.push((name.clone(), value));
         }
-        check_partition_values(&values).with("table", &self.target.spec.name)?;
+        check_partition_values(self.target.spec.layout.log(), &values)
+            .with("table", &self.target.spec.name)?;
         Ok(values)
     }
 

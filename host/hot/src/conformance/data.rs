@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Decimal128Array, DictionaryArray, Float64Array, RecordBatch, StringArray,
-    UInt64Array,
+    ArrayRef, Decimal128Array, DictionaryArray, Float64Array, RecordBatch, StringArray, UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, TimeUnit};
 use tidelake_core::time::{Micros, micros_to_column};

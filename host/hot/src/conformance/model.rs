@@ -41,7 +41,11 @@ impl Model {
     pub async fn play(&mut self, store: &dyn HotStore, steps: usize) {
         self.compare(store).await;
         for _ in 0..steps {
-            if self.below(3) < 2 { self.append(store).await } else { self.evict(store).await }
+            if self.below(3) < 2 {
+                self.append(store).await
+            } else {
+                self.evict(store).await
+            }
             self.compare(store).await;
         }
     }

@@ -146,7 +146,8 @@ pub async fn filters_by_key(store: &dyn HotStore) {
     for values in [&SYMBOLS[..1], &SYMBOLS[1..4], &["ABC", "nobody"], &["nobody"], &[]] {
         for (time, from) in [(TimeRange::ALL, 0), (half, 20)] {
             let keys = filter("symbol", values);
-            let found = scan(&*snapshot, HotScan { keys, ..HotScan::new(time, SeqRange::ALL) }).await;
+            let found =
+                scan(&*snapshot, HotScan { keys, ..HotScan::new(time, SeqRange::ALL) }).await;
             let expected = (from..40).filter(|i| symbol(*i).is_some_and(|s| values.contains(&s)));
             assert_eq!(found.num_rows(), expected.count(), "{values:?} {time}");
             let symbols = found.column(0).as_string::<i32>();

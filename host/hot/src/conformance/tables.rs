@@ -42,13 +42,19 @@ pub async fn refuses_bad_tables(store: &dyn HotStore) {
         fields[5] = Field::new("id", DataType::UInt64, true);
     });
     let error = refused(store.create_table(&other).await, ErrorKind::Input);
-    for said in ["\"price\" is Float64, not Float32", "\"amount\"", "missing", "\"total\"", "\"id\""] {
+    for said in
+        ["\"price\" is Float64, not Float32", "\"amount\"", "missing", "\"total\"", "\"id\""]
+    {
         assert!(error.message().contains(said), "{said} is not named in: {error}");
     }
     let reordered = with_fields(&table, |fields| fields.swap(0, 2));
-    assert!(refused(store.create_table(&reordered).await, ErrorKind::Input).message().contains("order"));
+    assert!(
+        refused(store.create_table(&reordered).await, ErrorKind::Input).message().contains("order")
+    );
     let retimed = HotTable { time: "id".into(), ..table.clone() };
-    assert!(refused(store.create_table(&retimed).await, ErrorKind::Input).message().contains("time"));
+    assert!(
+        refused(store.create_table(&retimed).await, ErrorKind::Input).message().contains("time")
+    );
     assert_eq!(ok(store.table("ticks").await), Some(table.clone()));
 
     let new = |change: fn(&mut HotTable)| {
@@ -85,13 +91,12 @@ pub async fn refuses_bad_rows(store: &dyn HotStore) {
     let good = batch(&table, 0, &times);
 
     let without_price = ok(good.project(&[0, 1, 3, 4, 5]));
-    let error = refused(
-        store.append("ticks", vec![good.clone(), without_price]).await,
-        ErrorKind::Input,
-    );
+    let error =
+        refused(store.append("ticks", vec![good.clone(), without_price]).await, ErrorKind::Input);
     assert!(error.message().contains("\"price\""), "{error}");
 
-    let seconds = data::table("ticks", DataType::Timestamp(arrow::datatypes::TimeUnit::Second, None));
+    let seconds =
+        data::table("ticks", DataType::Timestamp(arrow::datatypes::TimeUnit::Second, None));
     let error = refused(
         store.append("ticks", vec![good.clone(), batch(&seconds, 2, &times)]).await,
         ErrorKind::Input,
@@ -107,7 +112,8 @@ pub async fn refuses_bad_rows(store: &dyn HotStore) {
     assert!(all_ids(store, "ticks").await.is_empty(), "nothing was appended");
     assert_eq!(ok(store.snapshot("ticks").await).seq(), 0, "no number was given out");
     // A batch may promise more than its table asks.
-    let mut fields: Vec<Field> = good.schema().fields().iter().map(|f| f.as_ref().clone()).collect();
+    let mut fields: Vec<Field> =
+        good.schema().fields().iter().map(|f| f.as_ref().clone()).collect();
     fields[1] = fields[1].clone().with_nullable(false);
     let strict = ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), good.columns().to_vec()));
     assert_eq!(ok(store.append("ticks", vec![strict]).await).rows, 2);

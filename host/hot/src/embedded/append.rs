@@ -61,9 +61,11 @@ impl Inner {
         let _writer = self.writer();
         let before = self.disk.counters(&self.disk.view(entry.id).0, entry.id)?;
         let rows: u64 = chunks.iter().map(|c| c.rows).sum();
-        let last = before.seq.checked_add(rows).filter(|last| *last < Seq::MAX).ok_or_else(|| {
-            Error::exhausted("the table has used up its sequence numbers")
-        })?;
+        let last = before
+            .seq
+            .checked_add(rows)
+            .filter(|last| *last < Seq::MAX)
+            .ok_or_else(|| Error::exhausted("the table has used up its sequence numbers"))?;
         let appended = Appended { rows, seqs: SeqRange::new(before.seq, last) };
         if rows == 0 {
             return Ok(appended);

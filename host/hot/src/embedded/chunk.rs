@@ -102,9 +102,15 @@ fn read(buffer: &Buffer, columns: &[usize]) -> Result<RecordBatch, ArrowError> {
                 if columns.iter().any(|c| *c >= schema.fields().len()) {
                     return Err(broken("the chunk lacks a column"));
                 }
-                return RecordBatchDecoder::try_new(&body, header, schema, &dictionaries, &version)?
-                    .with_projection(Some(columns))
-                    .read_record_batch();
+                return RecordBatchDecoder::try_new(
+                    &body,
+                    header,
+                    schema,
+                    &dictionaries,
+                    &version,
+                )?
+                .with_projection(Some(columns))
+                .read_record_batch();
             }
             _ => return Err(broken("a message is of an unknown kind")),
         }

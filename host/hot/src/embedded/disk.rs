@@ -178,7 +178,12 @@ impl Disk {
     pub(super) fn make_room(&self) -> Result<()> {
         let mut sizes: Vec<(u64, Keyspace)> = {
             let months = self.months.read().unwrap_or_else(PoisonError::into_inner);
-            months.values().flat_map(BTreeMap::values).chain([&self.catalogue]).cloned().collect::<Vec<_>>()
+            months
+                .values()
+                .flat_map(BTreeMap::values)
+                .chain([&self.catalogue])
+                .cloned()
+                .collect::<Vec<_>>()
         }
         .into_iter()
         .map(|k| (k.tree.active_memtable().size(), k))

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, UInt64Array};
+use arrow::array::{AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{filter, filter_record_batch};
 use fjall::{OwnedWriteBatch, Snapshot};
 use tidelake_core::Result;
@@ -54,7 +54,12 @@ impl Inner {
         Ok(evicted)
     }
 
-    fn remove_chunks(&self, entry: &Entry, time: TimeRange, seqs: SeqRange) -> Result<Evicted> {
+    pub(super) fn remove_chunks(
+        &self,
+        entry: &Entry,
+        time: TimeRange,
+        seqs: SeqRange,
+    ) -> Result<Evicted> {
         let (view, months) = self.disk.view(entry.id);
         let mut counters = self.disk.counters(&view, entry.id)?;
         let chunks = self.disk.chunks(&view, entry.id, time)?;
@@ -117,9 +122,13 @@ impl Inner {
             all if all == rows.num_rows() => Ok(Fate::Goes),
             _ => {
                 let stay = BooleanArray::new(!&gone, None);
-                let numbers: UInt64Array = (0..rows.num_rows()).map(|i| Some(numbers.get(i))).collect();
+                let numbers: UInt64Array =
+                    (0..rows.num_rows()).map(|i| Some(numbers.get(i))).collect();
                 let numbers = filter(&numbers, &stay)?;
-                Ok(Fate::Shrinks(filter_record_batch(&rows, &stay)?, numbers.as_primitive().clone()))
+                Ok(Fate::Shrinks(
+                    filter_record_batch(&rows, &stay)?,
+                    numbers.as_primitive().clone(),
+                ))
             }
         }
     }

@@ -80,7 +80,11 @@ fn ordered(at: Micros) -> [u8; 8] {
 }
 
 /// Descriptions of a table's chunks, from the month `from` to the month `to`, both included.
-pub(super) fn metas(table: TableId, from: Micros, to: Micros) -> std::ops::RangeInclusive<[u8; 19]> {
+pub(super) fn metas(
+    table: TableId,
+    from: Micros,
+    to: Micros,
+) -> std::ops::RangeInclusive<[u8; 19]> {
     let first = ChunkKey { table, month: from, chunk: 0 };
     let last = ChunkKey { table, month: to, chunk: u64::MAX };
     first.meta()..=last.meta()

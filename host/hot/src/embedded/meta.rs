@@ -70,7 +70,11 @@ impl ChunkMeta {
     /// How it lies to a range.
     pub(super) fn overlap(&self, time: TimeRange, seqs: SeqRange) -> Overlap {
         let (min, max) = self.times();
-        if time.is_empty() || !time.overlaps(min, max) || seqs.after >= self.last || seqs.up_to < self.first {
+        if time.is_empty()
+            || !time.overlaps(min, max)
+            || seqs.after >= self.last
+            || seqs.up_to < self.first
+        {
             Overlap::None
         } else if time.covers(min, max) && self.inside(seqs) {
             Overlap::Whole

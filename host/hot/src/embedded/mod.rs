@@ -108,7 +108,9 @@ impl EmbeddedHotStore {
         let disk = Disk::open(&path, &limits)?;
         let tables = RwLock::new(disk.load_tables()?);
         tracing::debug!(path = %path.display(), "opened the hot store");
-        Ok(Self { inner: Arc::new(Inner { tables, writer: Mutex::new(()), limits, disk, _owner: owner }) })
+        Ok(Self {
+            inner: Arc::new(Inner { tables, writer: Mutex::new(()), limits, disk, _owner: owner }),
+        })
     }
 
     async fn run<T: Send + 'static>(
@@ -177,7 +179,8 @@ impl HotStore for EmbeddedHotStore {
 
     async fn snapshot(&self, table: &str) -> Result<Arc<dyn HotSnapshot>> {
         let table = table.to_owned();
-        self.run(move |inner| Ok(Arc::new(View::take(inner, &table)?) as Arc<dyn HotSnapshot>)).await
+        self.run(move |inner| Ok(Arc::new(View::take(inner, &table)?) as Arc<dyn HotSnapshot>))
+            .await
     }
 
     async fn evict(&self, table: &str, time: TimeRange, seqs: SeqRange) -> Result<Evicted> {

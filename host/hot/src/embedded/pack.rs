@@ -19,7 +19,10 @@ pub(super) struct Piece {
 }
 
 /// Cuts batches at the boundaries of months, keeping the order of rows within each.
-pub(super) fn by_month(batches: &[RecordBatch], time: &str) -> Result<BTreeMap<Micros, Vec<Piece>>> {
+pub(super) fn by_month(
+    batches: &[RecordBatch],
+    time: &str,
+) -> Result<BTreeMap<Micros, Vec<Piece>>> {
     let mut months: BTreeMap<Micros, Vec<Piece>> = BTreeMap::new();
     for batch in batches.iter().filter(|b| b.num_rows() > 0) {
         let micros = column_micros(time_column(batch, time)?)?;
@@ -130,7 +133,11 @@ impl Gather {
         self.rows += batch.num_rows();
         self.bytes += bytes;
         self.pending.push(batch);
-        if self.rows >= Self::ROWS || self.bytes >= Self::BYTES { self.finish() } else { Vec::new() }
+        if self.rows >= Self::ROWS || self.bytes >= Self::BYTES {
+            self.finish()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Whatever is left.

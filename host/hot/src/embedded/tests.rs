@@ -340,7 +340,8 @@ async fn figures() {
     for columns in [None, Some(vec!["ts".to_owned(), "price".to_owned()])] {
         for _ in 0..2 {
             let begun = std::time::Instant::now();
-            let scan = HotScan { columns: columns.clone(), ..HotScan::new(TimeRange::ALL, SeqRange::ALL) };
+            let scan =
+                HotScan { columns: columns.clone(), ..HotScan::new(TimeRange::ALL, SeqRange::ALL) };
             let mut stream = snapshot.scan(scan).await.unwrap();
             let mut rows = 0;
             while let Some(batch) = stream.try_next().await.unwrap() {

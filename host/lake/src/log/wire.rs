@@ -69,11 +69,11 @@ impl TryFrom<Bound> for StatValue {
         Ok(match bound {
             Bound::Bool(v) => Self::Bool(v),
             Bound::Int(v) => Self::Int(v),
-            Bound::Float(text) => Self::Float(text.parse().map_err(|e| {
-                Error::corrupt(format!("{text:?} is not a bound of a column")).with_source::<Box<_>>(
-                    Box::<dyn std::error::Error + Send + Sync>::from::<std::num::ParseFloatError>(e),
-                )
-            })?),
+            Bound::Float(text) => {
+                Self::Float(text.parse().map_err(|e: std::num::ParseFloatError| {
+                    Error::corrupt(format!("{text:?} is not a bound of a column")).with_source(e)
+                })?)
+            }
             Bound::Text(v) => Self::Text(v),
             Bound::Date(v) => Self::Date(v),
             Bound::Time(v) => Self::Time(v),

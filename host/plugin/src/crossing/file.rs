@@ -82,7 +82,9 @@ mod tests {
     fn bytes_come_out_in_the_order_they_went_in() {
         let mut file = FileQueue::new(Arc::default(), 10 << 20);
         let mut expected = Vec::new();
-        for (i, len) in [1, 300_000, 7, 100_000, 0, 64 << 10, 250_000, 250_000].into_iter().enumerate() {
+        for (i, len) in
+            [1, 300_000, 7, 100_000, 0, 64 << 10, 250_000, 250_000].into_iter().enumerate()
+        {
             let bytes = vec![i as u8; len];
             assert!(file.write(&bytes));
             expected.extend(bytes);

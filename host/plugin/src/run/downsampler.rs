@@ -15,8 +15,7 @@ use super::{index, options_text};
 use crate::bindings::v0_1::{Aggregator, BatchHandle, GuestError, Spec};
 use crate::crossing::pieces;
 
-type Add =
-    TypedFunc<(ResourceAny, Resource<BatchHandle>), (std::result::Result<(), GuestError>,)>;
+type Add = TypedFunc<(ResourceAny, Resource<BatchHandle>), (std::result::Result<(), GuestError>,)>;
 
 /// A downsampler that runs in a guest.
 pub(crate) struct WasmDownsampler {

@@ -99,8 +99,9 @@ impl Lease {
             .and_then(usable)
             .map_err(|why| {
                 let why = crate::text::message(&why);
-                let error = Error::plugin(format!("the plugin's output schema is not valid: {why}"))
-                    .with_help("report it to the plugin's author");
+                let error =
+                    Error::plugin(format!("the plugin's output schema is not valid: {why}"))
+                        .with_help("report it to the plugin's author");
                 fault::located(error, instance.state())
             })?;
         let schema = Arc::new(schema);

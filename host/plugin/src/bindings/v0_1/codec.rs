@@ -154,9 +154,7 @@ pub(super) fn decompress(
         Algorithm::Gzip => {
             read_limited(flate2::bufread::MultiGzDecoder::new(input), limit, recycler)?
         }
-        Algorithm::Zlib => {
-            read_limited(flate2::bufread::ZlibDecoder::new(input), limit, recycler)?
-        }
+        Algorithm::Zlib => read_limited(flate2::bufread::ZlibDecoder::new(input), limit, recycler)?,
         Algorithm::Lz4Frame => {
             read_limited(lz4_flex::frame::FrameDecoder::new(input), limit, recycler)?
         }
@@ -165,12 +163,11 @@ pub(super) fn decompress(
             let room = most.min(input.len().saturating_mul(255).saturating_add(64));
             let mut out = recycler.take(room);
             out.resize(room, 0);
-            let len = lz4_flex::block::decompress_into(input, &mut out).map_err(|error| {
-                match error {
+            let len =
+                lz4_flex::block::decompress_into(input, &mut out).map_err(|error| match error {
                     lz4_flex::block::DecompressError::OutputTooSmall { .. } => too_long(limit),
                     error => invalid(error),
-                }
-            })?;
+                })?;
             out.truncate(len);
             out
         }

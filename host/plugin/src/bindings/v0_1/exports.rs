@@ -67,8 +67,7 @@ type Schema = (Vec<u8>,);
 pub(crate) struct Stage {
     pub(crate) create: TypedFunc<(Vec<u8>, String, Option<Vec<u8>>), Create>,
     pub(crate) output_schema: TypedFunc<(ResourceAny,), Schema>,
-    pub(crate) process:
-        TypedFunc<(ResourceAny, Resource<BatchHandle>, Resource<SinkHandle>), Done>,
+    pub(crate) process: TypedFunc<(ResourceAny, Resource<BatchHandle>, Resource<SinkHandle>), Done>,
     pub(crate) finish: TypedFunc<(ResourceAny, Resource<SinkHandle>), Done>,
 }
 
@@ -87,8 +86,7 @@ impl Stage {
 /// `format-writer.writer`
 #[derive(Clone, Copy)]
 pub(crate) struct Writer {
-    pub(crate) create:
-        TypedFunc<(Vec<u8>, Vec<SortColumn>, String, Resource<FileHandle>), Create>,
+    pub(crate) create: TypedFunc<(Vec<u8>, Vec<SortColumn>, String, Resource<FileHandle>), Create>,
     pub(crate) write: TypedFunc<(ResourceAny, Resource<BatchHandle>), Done>,
     pub(crate) buffered: TypedFunc<(ResourceAny,), (u64,)>,
     pub(crate) finish: TypedFunc<(ResourceAny,), Done>,

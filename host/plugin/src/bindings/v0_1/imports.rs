@@ -34,12 +34,10 @@ fn batches(mut arrow: LinkerInstance<'_, State>) -> Result<()> {
     arrow.resource("record-batch", ResourceType::host::<BatchHandle>(), |_, _| Ok(()))?;
     arrow.resource("batch-sink", ResourceType::host::<SinkHandle>(), |_, _| Ok(()))?;
     arrow.resource("byte-sink", ResourceType::host::<FileHandle>(), |_, _| Ok(()))?;
-    arrow.func_wrap(
-        "[method]record-batch.rows",
-        |cx: Cx<'_>, (_,): (Resource<BatchHandle>,)| {
+    arrow
+        .func_wrap("[method]record-batch.rows", |cx: Cx<'_>, (_,): (Resource<BatchHandle>,)| {
             Ok((cx.data().input()?.num_rows() as u64,))
-        },
-    )?;
+        })?;
     arrow.func_wrap(
         "[method]record-batch.read",
         |cx: Cx<'_>, (_, projection): (Resource<BatchHandle>, Vec<u32>)| {
@@ -67,10 +65,9 @@ fn batches(mut arrow: LinkerInstance<'_, State>) -> Result<()> {
             Ok((write(&mut cx, &bytes),))
         },
     )?;
-    arrow.func_wrap(
-        "[method]byte-sink.position",
-        |cx: Cx<'_>, (_,): (Resource<FileHandle>,)| Ok((cx.data().file.position(),)),
-    )
+    arrow.func_wrap("[method]byte-sink.position", |cx: Cx<'_>, (_,): (Resource<FileHandle>,)| {
+        Ok((cx.data().file.position(),))
+    })
 }
 
 fn read(state: &State, projection: &[u32]) -> Result<ColumnsIn> {
@@ -83,9 +80,7 @@ fn read(state: &State, projection: &[u32]) -> Result<ColumnsIn> {
         .iter()
         .map(|&index| batch.columns().get(index as usize).cloned().ok_or(index))
         .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(|index| {
-            wasmtime::format_err!("column {index} read of {}", batch.num_columns())
-        })?;
+        .map_err(|index| wasmtime::format_err!("column {index} read of {}", batch.num_columns()))?;
     let columns = tidelake_columns::encode(&columns)?;
     add(&state.shared.counters.bytes_in, columns.byte_size() as u64);
     Ok(ColumnsIn {

@@ -1,0 +1,276 @@
+//! The host of all plugins of a project: finds them by name, loads each once, and
+//! makes them work.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use arrow::datatypes::SchemaRef;
+use serde_json::Value;
+use tidelake_core::config::PluginConfig;
+use tidelake_core::plugin::{
+    ByteSink, DownsampleSpec, Downsampler, FormatWriter, PluginContext, PluginInfo, PluginKind,
+    Plugins, SortColumn, Transform,
+};
+use tidelake_core::{Error, Result};
+
+use crate::crossing::recycle::Recycler;
+use crate::engine::{self, Epochs};
+use crate::load::{Cache, Loader, is_name};
+use crate::run::downsampler::WasmDownsampler;
+use crate::run::plugin::Plugin;
+use crate::run::state::Shared;
+use crate::run::transform::WasmTransform;
+use crate::run::writer::WasmWriter;
+use crate::stats::{Counters, PluginStats};
+
+/// Where plugins are and what they may use.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// Directories that are searched, in order, for `<name>.wasm`.
+    pub plugin_dirs: Vec<PathBuf>,
+    /// What the configuration says of plugins, by name; paths are absolute.
+    pub sources: BTreeMap<String, PluginConfig>,
+    /// Where compiled plugins are kept; only the host writes there.
+    pub cache_dir: PathBuf,
+    /// Bytes that a plugin may emit or write in one call before the host takes them.
+    pub output_cap: u64,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self {
+            plugin_dirs: Vec::new(),
+            sources: BTreeMap::new(),
+            cache_dir: PathBuf::from("plugin-cache"),
+            output_cap: 256 << 20,
+        }
+    }
+}
+
+/// Runs plugins that are WebAssembly components.
+pub struct PluginHost {
+    options: HostOptions,
+    loader: Loader,
+    recycler: Arc<Recycler>,
+    slots: Mutex<HashMap<String, Arc<Slot>>>,
+}
+
+/// A plugin by its name: loaded once, by the first who asks; others wait for it,
+/// and for it alone.
+#[derive(Default)]
+struct Slot {
+    counters: Arc<Counters>,
+    plugin: Mutex<Option<Arc<Plugin>>>,
+}
+
+impl fmt::Debug for PluginHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginHost").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl PluginHost {
+    /// A host that loads plugins when they are first asked for.
+    pub fn new(options: HostOptions) -> Result<Self> {
+        let interrupter = Arc::new(Epochs::default());
+        let engine = engine::build(&*interrupter)?;
+        let cache = Cache::new(options.cache_dir.clone());
+        let keep = std::thread::available_parallelism().map_or(4, |n| n.get()) + 1;
+        Ok(Self {
+            options,
+            loader: Loader { engine, interrupter, cache, keep },
+            recycler: Arc::default(),
+            slots: Mutex::default(),
+        })
+    }
+
+    /// All plugins that are configured or installed, by name, each with what it
+    /// says about itself or why it cannot be used. Loads them all.
+    pub fn list(&self) -> Vec<(String, Result<PluginInfo>)> {
+        let names: Vec<String> = self.installed().into_iter().collect();
+        // Compiling is what takes time, and each can be compiled beside the others.
+        std::thread::scope(|scope| {
+            let loading: Vec<_> = names
+                .into_iter()
+                .map(|name| {
+                    let work = name.clone();
+                    (name, scope.spawn(move || self.describe(&work)))
+                })
+                .collect();
+            loading
+                .into_iter()
+                .map(|(name, thread)| {
+                    let info = thread.join().unwrap_or_else(|_| {
+                        Err(Error::internal(format!("loading plugin `{name}` panicked")))
+                    });
+                    (name, info)
+                })
+                .collect()
+        })
+    }
+
+    /// Bytes of memory that one instance of a plugin may come to use: what a unit
+    /// that runs it reserves when it is admitted.
+    pub fn memory(&self, name: &str) -> u64 {
+        self.config(name).memory
+    }
+
+    /// What each plugin that was asked for did so far.
+    pub fn stats(&self) -> BTreeMap<String, PluginStats> {
+        let Ok(slots) = self.slots.lock() else { return BTreeMap::new() };
+        slots.iter().map(|(name, slot)| (name.clone(), slot.counters.read())).collect()
+    }
+
+    fn config(&self, name: &str) -> PluginConfig {
+        self.options.sources.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Names of all plugins that could be found.
+    fn installed(&self) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> = self.options.sources.keys().cloned().collect();
+        for directory in &self.options.plugin_dirs {
+            let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+            names.extend(entries.filter_map(|entry| {
+                let path = entry.path();
+                let wasm = path.extension().is_some_and(|extension| extension == "wasm");
+                let name = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| wasm);
+                name.filter(|name| is_name(name)).map(str::to_owned)
+            }));
+        }
+        names
+    }
+
+    /// The file of a plugin.
+    fn find(&self, name: &str, config: &PluginConfig) -> Result<PathBuf> {
+        if !is_name(name) {
+            let name = crate::text::clean(name, 64);
+            return Err(Error::config(format!("{name:?} is not a name for a plugin"))
+                .with_help("names are lower-case letters, digits and `-`"));
+        }
+        if let Some(source) = &config.source {
+            return Ok(source.clone());
+        }
+        let file = format!("{name}.wasm");
+        let mut places = self.options.plugin_dirs.iter().map(|place| place.join(&file));
+        places.find(|path| path.is_file()).ok_or_else(|| self.missing(name))
+    }
+
+    fn missing(&self, name: &str) -> Error {
+        let places: Vec<String> =
+            self.options.plugin_dirs.iter().map(|place| place.display().to_string()).collect();
+        let installed: Vec<String> = self.installed().into_iter().collect();
+        let there = match installed.is_empty() {
+            true => "no plugin is installed there".to_owned(),
+            false => format!("installed are {}", installed.join(", ")),
+        };
+        let mut error = Error::not_found(format!("there is no plugin named `{name}`"));
+        if !places.is_empty() {
+            error = error.with("searched", places.join(", "));
+        }
+        error.with_help(format!(
+            "{there}; put {name}.wasm there, or set `source` under [plugin.{name}]"
+        ))
+    }
+
+    /// The plugin of a name, loaded now if it was not yet. A plugin that did not
+    /// load is tried again the next time: its file may have been mended.
+    fn plugin(&self, name: &str) -> Result<Arc<Plugin>> {
+        let poisoned = || Error::internal("a thread panicked while it loaded a plugin");
+        let slot = {
+            let mut slots = self.slots.lock().map_err(|_| poisoned())?;
+            match slots.get(name) {
+                Some(slot) => Arc::clone(slot),
+                None => {
+                    // Only what exists gets a slot.
+                    self.find(name, &self.config(name))?;
+                    Arc::clone(slots.entry(name.to_owned()).or_default())
+                }
+            }
+        };
+        let mut plugin = slot.plugin.lock().map_err(|_| poisoned())?;
+        if let Some(plugin) = &*plugin {
+            return Ok(Arc::clone(plugin));
+        }
+        let config = self.config(name);
+        let path = self.find(name, &config)?;
+        let loaded = Arc::new(self.load(name, &path, &config, &slot.counters)?);
+        *plugin = Some(Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    fn load(
+        &self,
+        name: &str,
+        path: &Path,
+        config: &PluginConfig,
+        counters: &Arc<Counters>,
+    ) -> Result<Plugin> {
+        let shared = Shared {
+            name: name.to_owned(),
+            counters: Arc::clone(counters),
+            recycler: Arc::clone(&self.recycler),
+            output_cap: self.options.output_cap,
+        };
+        self.loader.load(path, Arc::new(shared), config)
+    }
+
+    /// A plugin of the kind that is needed.
+    fn wanted(&self, name: &str, kind: PluginKind, context: &PluginContext) -> Result<Arc<Plugin>> {
+        let at = |error: Error| match context.table.is_empty() {
+            true => error,
+            false => error.with("table", &context.table),
+        };
+        let plugin = self.plugin(name).map_err(at)?;
+        if plugin.info.kind == kind {
+            return Ok(plugin);
+        }
+        let is = plugin.info.kind;
+        Err(at(Error::config(format!("plugin `{name}` is a {is}, not a {kind}"))
+            .with("plugin", name)
+            .with_help(format!("name a {kind} here; `tidelake plugin list` shows them"))))
+    }
+}
+
+impl Plugins for PluginHost {
+    fn describe(&self, name: &str) -> Result<PluginInfo> {
+        Ok(self.plugin(name)?.info.clone())
+    }
+
+    fn transform(
+        &self,
+        name: &str,
+        context: &PluginContext,
+        input: SchemaRef,
+        options: &Value,
+    ) -> Result<Box<dyn Transform>> {
+        let plugin = self.wanted(name, PluginKind::Transform, context)?;
+        Ok(Box::new(WasmTransform::new(&plugin, context, &input, options)?))
+    }
+
+    fn format_writer(
+        &self,
+        name: &str,
+        context: &PluginContext,
+        schema: SchemaRef,
+        sort: &[SortColumn],
+        options: &Value,
+        out: Box<dyn ByteSink>,
+    ) -> Result<Box<dyn FormatWriter>> {
+        let plugin = self.wanted(name, PluginKind::FormatWriter, context)?;
+        Ok(Box::new(WasmWriter::new(&plugin, context, &schema, sort, options, out)?))
+    }
+
+    fn downsampler(
+        &self,
+        name: &str,
+        context: &PluginContext,
+        input: SchemaRef,
+        spec: &DownsampleSpec,
+        options: &Value,
+    ) -> Result<Box<dyn Downsampler>> {
+        let plugin = self.wanted(name, PluginKind::Downsampler, context)?;
+        Ok(Box::new(WasmDownsampler::new(&plugin, context, &input, spec, options)?))
+    }
+}
