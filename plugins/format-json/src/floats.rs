@@ -61,7 +61,7 @@ macro_rules! json_float {
 
 json_float!(f32, f64);
 
-impl Json for <Float16Type as ArrowPrimitiveType>::Native {
+impl Json for half::f16 {
     fn write(self, out: &mut Vec<u8>) {
         self.to_f32().write(out);
     }

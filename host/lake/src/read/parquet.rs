@@ -1,15 +1,19 @@
 //! Parquet files.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
-use futures::{StreamExt, TryStreamExt};
-use object_store::ObjectStore;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
-use parquet::arrow::async_reader::ParquetObjectReader;
+use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use tidelake_core::file::DataFile;
 use tidelake_core::{Error, Result};
 
@@ -29,9 +33,7 @@ pub(super) async fn open(
     file: &DataFile,
     columns: &Schema,
 ) -> Result<BatchStream> {
-    let reader = ParquetObjectReader::new(store, path)
-        .with_file_size(file.bytes)
-        .with_footer_size_hint(FOOTER_BYTES);
+    let reader = FileReader { store, path, bytes: file.bytes };
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchStreamBuilder::new_with_options(reader, options)
         .await
@@ -51,6 +53,40 @@ pub(super) async fn open(
         .build()
         .map_err(parquet_error)?;
     Ok(batches.map_err(parquet_error).boxed())
+}
+
+/// One file in a store, of the size that the log says.
+struct FileReader {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    bytes: u64,
+}
+
+impl AsyncFileReader for FileReader {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
+        self.store.get_range(&self.path, range).map_err(ParquetError::from).boxed()
+    }
+
+    fn get_byte_ranges(
+        &mut self,
+        ranges: Vec<Range<u64>>,
+    ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
+        async move { Ok(self.store.get_ranges(&self.path, &ranges).await?) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
+        async move {
+            let bytes = self.bytes;
+            let footer = ParquetMetaDataReader::new()
+                .with_metadata_options(options.map(|o| o.metadata_options().clone()))
+                .with_prefetch_hint(Some(FOOTER_BYTES));
+            Ok(Arc::new(footer.load_and_finish(self, bytes).await?))
+        }
+        .boxed()
+    }
 }
 
 /// The store's error if it caused this one, and otherwise that the file is broken.

@@ -96,12 +96,6 @@ fn describe_itself(plugin: &Plugin, kind: PluginKind, digest: &str) -> Result<Pl
     let mut instance = crate::run::instance::Instance::new(plugin)?;
     instance.begin(&PluginContext::default());
     let meta = instance.bind(v0_1::Describe::of)?;
-    // The kind's own exports are looked at now: better here than in the first unit.
-    match kind {
-        PluginKind::FormatWriter => drop(instance.bind(v0_1::Writer::of)?),
-        PluginKind::Transform => drop(instance.bind(v0_1::Stage::of)?),
-        PluginKind::Downsampler => drop(instance.bind(v0_1::Aggregator::of)?),
-    }
     let (json,) = instance.call(&meta.describe, ())?;
     let name = &plugin.shared.name;
     let info = describe::read(&json, name, kind, digest).map_err(|what| {
@@ -109,6 +103,12 @@ fn describe_itself(plugin: &Plugin, kind: PluginKind, digest: &str) -> Result<Pl
             .with("plugin", name)
             .with_help("name the file and the configuration as the plugin names itself")
     })?;
+    // The kind's own exports are looked at now: better here than in the first unit.
+    match kind {
+        PluginKind::FormatWriter => drop(instance.bind(v0_1::Writer::of)?),
+        PluginKind::Transform => drop(instance.bind(v0_1::Stage::of)?),
+        PluginKind::Downsampler => drop(instance.bind(v0_1::Aggregator::of)?),
+    }
     if let Ok(mut idle) = plugin.idle.lock() {
         idle.push(instance);
     }
