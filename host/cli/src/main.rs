@@ -11,7 +11,7 @@ mod ingest;
 mod project;
 mod render;
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 
 fn start(args: Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut out = std::io::stdout().lock();
+    let mut out = BufWriter::new(std::io::stdout());
     let result = runtime.block_on(commands::run(args, &mut out));
     out.flush()?;
     result

@@ -21,9 +21,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, make_array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{
-    DataType, Field, FieldRef, Int64Type, Schema, SchemaRef, TimeUnit,
-};
+use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef, TimeUnit};
 use tidelake_core::table::LogKind;
 use tidelake_core::{Error, Result};
 
@@ -41,10 +39,10 @@ impl Target {
             (LogKind::Delta, "parquet") => Ok(Self::Delta),
             (LogKind::Files, "parquet") => Ok(Self::Parquet),
             (LogKind::Files, "json") => Ok(Self::Json),
-            (LogKind::Delta, other) => Err(Error::unsupported(format!(
-                "Delta tables hold Parquet files, not {other}"
-            ))
-            .with_help("set `format` to the file format itself")),
+            (LogKind::Delta, other) => {
+                Err(Error::unsupported(format!("Delta tables hold Parquet files, not {other}"))
+                    .with_help("set `format` to the file format itself"))
+            }
             (LogKind::Files, other) => Err(Error::unsupported(format!(
                 "files of format {other:?} cannot be read back, so nothing could be verified"
             ))
@@ -188,10 +186,7 @@ pub fn coerce(batch: &RecordBatch, storage: &SchemaRef) -> Result<RecordBatch> {
                 "column {:?} has values that its files cannot hold exactly: {why}",
                 field.name()
             ))
-            .with_help(format!(
-                "round or cast {:?} with a `standardize` transform",
-                field.name()
-            ))
+            .with_help(format!("round or cast {:?} with a `standardize` transform", field.name()))
         })?;
         if !field.is_nullable() && stored.logical_null_count() > 0 {
             return Err(Error::input(format!("column {:?} has nulls and may not", field.name()))

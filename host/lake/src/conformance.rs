@@ -64,11 +64,7 @@ pub fn file(number: u64) -> DataFile {
         min_time: Micros(AT.0 + 1),
         max_time: Micros(AT.0 + 1_001),
         stats: vec![
-            column(
-                "ts",
-                StatValue::Time(Micros(AT.0 + 1)),
-                StatValue::Time(Micros(AT.0 + 1_001)),
-            ),
+            column("ts", StatValue::Time(Micros(AT.0 + 1)), StatValue::Time(Micros(AT.0 + 1_001))),
             column("symbol", StatValue::Text("A".into()), StatValue::Text("Z".repeat(50))),
             column("size", StatValue::Int(1), StatValue::Int(1 << 31)),
             column("price", StatValue::Float(0.1 + 0.2), StatValue::Float(f64::INFINITY)),

@@ -57,9 +57,8 @@ pub(crate) fn explain(error: &(dyn StdError + 'static)) -> Error {
         if let Some(io) = current.downcast_ref::<io::Error>() {
             match io.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    return Error::unavailable("the disk of the lake is full").with_help(
-                        "free some space and run the command again; nothing was lost",
-                    );
+                    return Error::unavailable("the disk of the lake is full")
+                        .with_help("free some space and run the command again; nothing was lost");
                 }
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     return Error::unavailable("the lake is not writable by this user").with_help(
@@ -104,9 +103,7 @@ mod tests {
         assert!(denied.message().contains("not writable by this user"));
         let injected = object_store::Error::Generic {
             store: "test",
-            source: Box::new(
-                Error::unavailable("x").with_source(io::Error::from_raw_os_error(28)),
-            ),
+            source: Box::new(Error::unavailable("x").with_source(io::Error::from_raw_os_error(28))),
         };
         assert_eq!(store_error(injected, "x").message(), "the disk of the lake is full");
     }

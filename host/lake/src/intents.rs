@@ -65,8 +65,7 @@ impl Intents {
 
     /// All manifests that were written and not removed, by generation.
     pub async fn load(&self) -> Result<Vec<(u64, Vec<ManifestRow>)>> {
-        let generations =
-            numbers(&*self.store, &store_path(&self.table, DIRECTORY)?).await?;
+        let generations = numbers(&*self.store, &store_path(&self.table, DIRECTORY)?).await?;
         stream::iter(generations)
             .then(|generation| async move {
                 let path = self.path(generation)?;

@@ -41,7 +41,9 @@ impl Lake {
     }
 
     /// A lake in any object store: for embedders, and for tests. The store is
-    /// rooted at the lake; creating an object that exists must fail.
+    /// rooted at the lake; creating an object that exists must fail, and lists
+    /// must come in the order of names (all clouds do; a plain `LocalFileSystem`
+    /// does not: [`DurableLocal`] does).
     pub fn from_store(store: Arc<dyn ObjectStore>, description: String) -> Self {
         Self { store, url: description.into(), local: None }
     }

@@ -84,9 +84,7 @@ pub(crate) async fn numbers(store: &dyn ObjectStore, directory: &Path) -> Result
     let mut numbers: Vec<u64> = store
         .list(Some(directory))
         .map_err(|e| store_error(e, directory))
-        .try_filter_map(|meta| {
-            std::future::ready(Ok(meta.location.filename().and_then(number)))
-        })
+        .try_filter_map(|meta| std::future::ready(Ok(meta.location.filename().and_then(number))))
         .try_collect()
         .await?;
     numbers.sort_unstable();

@@ -16,8 +16,8 @@
 //! it visible ([`log`]), and it is read back to prove that nothing was lost
 //! ([`LakeTable::digest_file`]).
 
-pub mod conformance;
 mod coerce;
+pub mod conformance;
 mod durable;
 mod error;
 mod intents;

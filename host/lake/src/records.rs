@@ -83,7 +83,8 @@ mod tests {
     fn torn_and_foreign_files_are_told_apart() {
         let bytes = encode("ledger", &[1, 2, 3]).unwrap();
         assert_eq!(decode::<i32>("ledger", &bytes, "x").unwrap(), [1, 2, 3]);
-        assert_eq!(decode::<i32>("ledger", &encode::<i32>("ledger", &[]).unwrap(), "x").unwrap(), []);
+        let none = encode::<i32>("ledger", &[]).unwrap();
+        assert!(decode::<i32>("ledger", &none, "x").unwrap().is_empty());
         for cut in 0..bytes.len() {
             let torn = decode::<i32>("ledger", &bytes[..cut], "x");
             // Cut between two lines it cannot be told; stores write whole files.

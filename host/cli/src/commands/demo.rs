@@ -14,7 +14,7 @@ use tidelake_core::{Error, Result as CoreResult};
 use super::{Out, on_project};
 use crate::args::{Args, Global, Now};
 use crate::failure::Failure;
-use crate::project::{CONFIG_FILE, Project};
+use crate::project::Project;
 
 /// The day after the last bar.
 const NOW: &str = "2013-03-02";
@@ -160,7 +160,7 @@ mod tests {
     fn the_configuration_is_sound() {
         let dir = tempfile::tempdir().unwrap();
         files::write(dir.path()).unwrap();
-        let config = dir.path().join(CONFIG_FILE);
+        let config = dir.path().join(crate::project::CONFIG_FILE);
         let text = std::fs::read_to_string(&config).unwrap();
         let parsed = tidelake_core::config::parse(&text).unwrap();
         assert_eq!(parsed.tables["stocks"].lifecycle.hot.to_string(), "90d");

@@ -4,13 +4,12 @@
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch, is_not_null};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::infer_json_schema;
 use tidelake_core::table::TableSpec;
-use tidelake_core::time::is_time_type;
 use tidelake_core::{Error, Result};
 
 use super::bad::BadRows;

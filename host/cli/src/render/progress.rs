@@ -19,13 +19,13 @@ pub(crate) fn new(json: bool) -> Arc<dyn Progress> {
 #[derive(Debug, Default)]
 struct Bars {
     all: MultiProgress,
-    bars: Mutex<HashMap<(String, Stage), ProgressBar>>,
+    bars: Mutex<HashMap<(String, &'static str), ProgressBar>>,
 }
 
 impl Bars {
     fn with(&self, table: &str, stage: Stage, act: impl FnOnce(&ProgressBar)) {
         let bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bar) = bars.get(&(table.to_owned(), stage)) {
+        if let Some(bar) = bars.get(&(table.to_owned(), name(stage))) {
             act(bar);
         }
     }
@@ -48,7 +48,7 @@ impl Progress for Bars {
         let bar = self.all.add(ProgressBar::new(rows).with_style(style));
         bar.set_prefix(format!("{table} {}", name(stage)));
         let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
-        bars.insert((table.to_owned(), stage), bar);
+        bars.insert((table.to_owned(), name(stage)), bar);
     }
 
     fn advance(&self, table: &str, stage: Stage, rows: u64) {

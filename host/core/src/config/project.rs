@@ -172,7 +172,7 @@ fn check_plugin_name(root: &Section<'_>, name: &At<String>) -> bool {
         root.problems.add_with_help(
             name.span.clone(),
             format!("{:?} cannot be the name of a plugin", name.value),
-            "names of plugins have letters, digits, `-` and `_`",
+            "names of plugins have lower-case letters, digits and `-`",
         );
     }
     good
@@ -180,7 +180,7 @@ fn check_plugin_name(root: &Section<'_>, name: &At<String>) -> bool {
 
 /// Whether plugins may be called so; the name becomes part of a file name.
 pub(super) fn is_plugin_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 100
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

@@ -257,7 +257,7 @@ fn plugin_name(section: &mut Section<'_>, what: &str) -> Option<String> {
             section.problems.add_with_help(
                 name.span,
                 format!("{:?} cannot be the name of a plugin", name.value),
-                "names of plugins have letters, digits, `-` and `_`; a path goes into \
+                "names of plugins have lower-case letters, digits and `-`; a path goes into \
                  `source` of [plugin.<name>]",
             );
             None

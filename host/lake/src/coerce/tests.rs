@@ -20,8 +20,9 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
 /// A column of every type that is neither the same everywhere nor refused by some.
 fn many_types() -> RecordBatch {
     let ts = TimestampSecondArray::from(vec![Some(1), None, Some(-5)]);
-    let ny = TimestampNanosecondArray::from(vec![Some(1_362_218_400_000_001_000), None, Some(-1_000)])
-        .with_timezone("America/New_York");
+    let ny =
+        TimestampNanosecondArray::from(vec![Some(1_362_218_400_000_001_000), None, Some(-1_000)])
+            .with_timezone("America/New_York");
     let dictionary: DictionaryArray<Int32Type> =
         vec![Some("a"), None, Some("b/c")].into_iter().collect();
     let inner = TimestampNanosecondArray::from(vec![1_000, 2_000, 3_000]).with_timezone("UTC");
@@ -44,8 +45,16 @@ fn many_types() -> RecordBatch {
         ("u64", Arc::new(UInt64Array::from(vec![Some(0), None, Some(u64::MAX)]))),
         ("dictionary", Arc::new(dictionary)),
         ("large", Arc::new(LargeStringArray::from(vec![Some(""), None, Some("ü")]))),
-        ("bytes", Arc::new(BinaryViewArray::from_iter(vec![Some(&b"\x00\xff"[..]), None, Some(b"")]))),
-        ("fixed", Arc::new(FixedSizeBinaryArray::try_from_iter([[1u8, 2], [3, 4], [5, 6]].iter()).unwrap())),
+        (
+            "bytes",
+            Arc::new(BinaryViewArray::from_iter(vec![Some(&b"\x00\xff"[..]), None, Some(b"")])),
+        ),
+        (
+            "fixed",
+            Arc::new(
+                FixedSizeBinaryArray::try_from_iter([[1u8, 2], [3, 4], [5, 6]].iter()).unwrap(),
+            ),
+        ),
         ("list", Arc::new(list)),
         ("struct", Arc::new(parts)),
         ("i8", Arc::new(Int8Array::from(vec![Some(-128), None, Some(127)]))),
@@ -98,7 +107,9 @@ fn types_of_some_formats() {
     assert!(error.help().unwrap().contains("standardize"));
 }
 
-fn arrow_half(v: f32) -> <arrow::datatypes::Float16Type as arrow::array::ArrowPrimitiveType>::Native {
+fn arrow_half(
+    v: f32,
+) -> <arrow::datatypes::Float16Type as arrow::array::ArrowPrimitiveType>::Native {
     let single: ArrayRef = Arc::new(arrow::array::Float32Array::from(vec![v]));
     let half = arrow::compute::cast(&single, &DataType::Float16).unwrap();
     half.as_primitive::<arrow::datatypes::Float16Type>().value(0)

@@ -15,8 +15,8 @@
 //!
 //! A writer holds a lock on its temporary as long as it lives, so leftovers of
 //! dead processes can be told from files being written: the first write to a
-//! directory sweeps them ([`DurableLocal::sweep`] sweeps everywhere). Reads,
-//! lists and deletes are those of the local store.
+//! directory sweeps them ([`DurableLocal::sweep`] sweeps everywhere). Reads
+//! and deletes are those of the local store; lists come in the order of names.
 
 mod directories;
 mod staged;
@@ -29,7 +29,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryFutureExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -109,6 +110,18 @@ fn failed(doing: &'static str, path: &FsPath, source: std::io::Error) -> object_
     }
 }
 
+/// Lists in the order of names, as clouds do: readers of logs rely on it.
+fn sorted(
+    listed: BoxStream<'static, Result<ObjectMeta>>,
+) -> BoxStream<'static, Result<ObjectMeta>> {
+    let all = async move {
+        let mut all: Vec<ObjectMeta> = listed.try_collect().await?;
+        all.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+        Ok(stream::iter(all.into_iter().map(Ok)))
+    };
+    all.try_flatten_stream().boxed()
+}
+
 const WRITTEN: PutResult = PutResult { e_tag: None, version: None };
 
 #[async_trait]
@@ -170,7 +183,7 @@ impl ObjectStore for DurableLocal {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        sorted(self.inner.list(prefix))
     }
 
     fn list_with_offset(
@@ -178,7 +191,7 @@ impl ObjectStore for DurableLocal {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        sorted(self.inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
@@ -197,10 +210,7 @@ impl ObjectStore for DurableLocal {
         })
         .await?;
         self.inner.copy_opts(from, to, options).await?;
-        blocking(move || {
-            directories::sync(&parent).map_err(|e| failed("sync", &parent, e))
-        })
-        .await
+        blocking(move || directories::sync(&parent).map_err(|e| failed("sync", &parent, e))).await
     }
 }
 

@@ -84,9 +84,7 @@ impl Staged {
     }
 
     pub(super) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.file
-            .seek(SeekFrom::Start(offset))
-            .map_err(|e| failed("write", &self.target, e))?;
+        self.file.seek(SeekFrom::Start(offset)).map_err(|e| failed("write", &self.target, e))?;
         self.write_all(bytes)
     }
 

@@ -28,7 +28,9 @@ use deltalake::kernel::transaction::{PROTOCOL, TransactionError};
 use deltalake::kernel::{
     Action, Add, CommitInfo, EagerSnapshot, LogicalFileView, Remove, StructType, Transaction,
 };
-use deltalake::logstore::{CommitOrBytes, LogStoreRef, StorageConfig, default_logstore, get_actions};
+use deltalake::logstore::{
+    CommitOrBytes, LogStoreRef, StorageConfig, default_logstore, get_actions,
+};
 use deltalake::{DeltaTable, checkpoints};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -94,11 +96,11 @@ impl DeltaLog {
     }
 
     /// The crate's view of the table. Its URL is a name: all it does is lead to
-    /// the table's directory in the lake's store. `file` tells the crate to sort
-    /// listings itself, which is needed for local stores and harmless for others.
+    /// the table's directory in the lake's store. (A `file` URL would make the
+    /// crate look at the machine's own file system.)
     fn log_store(&self) -> Result<LogStoreRef> {
         let invalid = || Error::config(format!("{:?} cannot be a table's name", self.table));
-        let mut url = Url::parse("file:///").map_err(|_| invalid())?;
+        let mut url = Url::parse("memory:///").map_err(|_| invalid())?;
         url.path_segments_mut().map_err(|()| invalid())?.pop_if_empty().push(&self.table);
         let root = Path::parse(&*self.table).map_err(|_| invalid())?;
         let prefixed = Arc::new(PrefixStore::new(self.store.clone(), root));
@@ -364,8 +366,13 @@ fn watermark_actions(watermark: &Watermark) -> Result<Vec<Action>> {
     let unsigned = |v: u64| {
         i64::try_from(v).map_err(|_| Error::internal(format!("{v} is too large for a Delta log")))
     };
-    let values =
-        [time.0, unsigned(seq)?, unsigned(epoch)?, unsigned(generation)?, unsigned(source_generation)?];
+    let values = [
+        time.0,
+        unsigned(seq)?,
+        unsigned(epoch)?,
+        unsigned(generation)?,
+        unsigned(source_generation)?,
+    ];
     Ok(TXNS.into_iter().zip(values).map(|(app, v)| Action::Txn(Transaction::new(app, v))).collect())
 }
 

@@ -33,10 +33,9 @@ pub(super) fn stats_json(file: &DataFile, stored: &Schema) -> String {
             continue;
         }
         nulls.insert(column.name.clone(), json!(column.nulls));
-        for (value, side, bounds) in [
-            (&column.min, Side::Lower, &mut min),
-            (&column.max, Side::Upper, &mut max),
-        ] {
+        for (value, side, bounds) in
+            [(&column.min, Side::Lower, &mut min), (&column.max, Side::Upper, &mut max)]
+        {
             let bound = value.as_ref().and_then(|v| bound(v, field.data_type(), side));
             if let Some(bound) = bound {
                 bounds.insert(column.name.clone(), bound);

@@ -23,8 +23,8 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tidelake_core::commit::{Commit, CommitOutcome, TableInit, TableState, Watermark};
 use tidelake_core::partition::PartitionSpec;
 use tidelake_core::time::Micros;
@@ -169,13 +169,12 @@ impl FilesLog {
         let checkpoint = self.checkpoint().await?;
         let first = checkpoint.as_ref().map_or(0, |c| c.version + 1);
         let numbers = self.numbers(first).await?;
-        if let Some(gap) = numbers.iter().zip(first..).find(|(found, expected)| *found != expected) {
+        if let Some(gap) = numbers.iter().zip(first..).find(|(found, expected)| *found != expected)
+        {
             return Err(Error::corrupt(format!("entry {} of the log is missing", gap.1))
                 .with_help("restore the file from a backup; nothing was deleted"));
         }
-        let mut entries = stream::iter(numbers)
-            .map(|n| self.entry(numbered(n)))
-            .buffered(PARALLEL);
+        let mut entries = stream::iter(numbers).map(|n| self.entry(numbered(n))).buffered(PARALLEL);
         let mut replay = checkpoint.map(Replay::start).transpose()?;
         while let Some(entry) = entries.try_next().await? {
             match &mut replay {

@@ -115,7 +115,12 @@ impl FileEntry {
             .stats
             .into_iter()
             .map(|c| {
-                Ok(ColumnStats { name: c.name, nulls: c.nulls, min: bound(c.min)?, max: bound(c.max)? })
+                Ok(ColumnStats {
+                    name: c.name,
+                    nulls: c.nulls,
+                    min: bound(c.min)?,
+                    max: bound(c.max)?,
+                })
             })
             .collect::<Result<_>>()?;
         Ok(DataFile {

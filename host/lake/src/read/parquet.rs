@@ -47,11 +47,8 @@ pub(super) async fn open(
         .map(|(i, _)| i)
         .collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
-    let batches = builder
-        .with_projection(mask)
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(parquet_error)?;
+    let batches =
+        builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(parquet_error)?;
     Ok(batches.map_err(parquet_error).boxed())
 }
 

@@ -1,10 +1,10 @@
 use std::io::Write;
 
+use ::parquet::arrow::ArrowWriter;
 use arrow::array::{
     Array, DictionaryArray, Float64Array, StringArray, TimestampNanosecondArray, UInt32Array,
 };
 use arrow::datatypes::Int32Type;
-use ::parquet::arrow::ArrowWriter;
 use object_store::memory::InMemory;
 use tidelake_core::hash::{Digest, RowHasher};
 use tidelake_core::table::LogKind;
@@ -77,7 +77,12 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-async fn written(kind: LogKind, name: &str, bytes: Vec<u8>, count: usize) -> (LakeTable, TableState, DataFile) {
+async fn written(
+    kind: LogKind,
+    name: &str,
+    bytes: Vec<u8>,
+    count: usize,
+) -> (LakeTable, TableState, DataFile) {
     let lake = Lake::from_store(Arc::new(InMemory::new()), "memory".into());
     let table = lake.table("trades", kind);
     let format = if name.ends_with("parquet") { "parquet" } else { "json" };

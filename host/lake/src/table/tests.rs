@@ -25,7 +25,8 @@ async fn data_files_come_and_go() {
     let aborted = table.start_file("never.json").await.unwrap();
     aborted.abort().await;
     table.log().create(&conformance::init("json"), Micros(0)).await.unwrap();
-    let entry = LedgerEntry::Evicted { unit: "u".into(), at: Micros(0), rows: 1 };
+    let entry =
+        LedgerEntry::Evicted { unit: "u".into(), before: Micros(0), at: Micros(0), rows: 1 };
     table.ledger().append(&[entry]).await.unwrap();
 
     let mut found = table.list_data_files().await.unwrap();
@@ -57,7 +58,12 @@ async fn the_ledger_keeps_its_order() {
         generation: 4,
         at: Micros(5),
     };
-    let evicted = |n: u64| LedgerEntry::Evicted { unit: n.to_string(), at: Micros(1), rows: n };
+    let evicted = |n: u64| LedgerEntry::Evicted {
+        unit: n.to_string(),
+        before: Micros(2),
+        at: Micros(1),
+        rows: n,
+    };
     let mut expected = vec![LedgerEntry::Verified(proof), evicted(0)];
     table.ledger().append(&expected).await.unwrap();
     for n in 1..12 {
@@ -74,7 +80,12 @@ async fn racing_appends_all_count() {
         .map(|n| {
             let ledger = table.ledger();
             tokio::spawn(async move {
-                let entry = LedgerEntry::Evicted { unit: n.to_string(), at: Micros(0), rows: n };
+                let entry = LedgerEntry::Evicted {
+                    unit: n.to_string(),
+                    before: Micros(0),
+                    at: Micros(0),
+                    rows: n,
+                };
                 ledger.append(&[entry]).await
             })
         })

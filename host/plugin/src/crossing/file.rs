@@ -1,9 +1,10 @@
 //! The bytes of a file that a guest is writing.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::recycle::Recycler;
-use std::sync::Arc;
 
 /// Small writes are gathered up to this many bytes.
 const GATHER: usize = 256 << 10;
@@ -17,11 +18,12 @@ pub(crate) struct FileQueue {
     tail: Vec<u8>,
     queued: u64,
     position: u64,
+    refused: bool,
 }
 
 impl FileQueue {
     pub(crate) fn new(recycler: Arc<Recycler>, cap: u64) -> Self {
-        Self { recycler, cap, queue: Vec::new(), tail: Vec::new(), queued: 0, position: 0 }
+        Self { recycler, cap, queue: Vec::new(), tail: Vec::new(), queued: 0, position: 0, refused: false }
     }
 
     /// Starts another file.
@@ -30,12 +32,14 @@ impl FileQueue {
         self.tail.clear();
         self.queued = 0;
         self.position = 0;
+        self.refused = false;
     }
 
     /// Appends a copy; `false` when that would exceed the cap.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> bool {
         let len = bytes.len() as u64;
         if self.queued.saturating_add(len) > self.cap {
+            self.refused = true;
             return false;
         }
         self.queued += len;
@@ -59,11 +63,13 @@ impl FileQueue {
         self.position
     }
 
-    /// What has been written since the last time.
-    pub(crate) fn drain(&mut self) -> Vec<Bytes> {
+    /// What has been written since the last time; `None` when some was refused,
+    /// which leaves a hole in the file whatever the guest makes of it.
+    pub(crate) fn drain(&mut self) -> Option<Vec<Bytes>> {
         self.flush();
         self.queued = 0;
-        std::mem::take(&mut self.queue)
+        let queue = std::mem::take(&mut self.queue);
+        (!self.refused).then_some(queue)
     }
 
     fn flush(&mut self) {
@@ -90,17 +96,18 @@ mod tests {
             expected.extend(bytes);
         }
         assert_eq!(file.position(), expected.len() as u64);
-        assert_eq!(file.drain().concat(), expected);
-        assert!(file.drain().is_empty());
+        assert_eq!(file.drain().expect("whole").concat(), expected);
+        assert!(file.drain().expect("whole").is_empty());
     }
 
     #[test]
     fn the_cap_counts_what_is_queued() {
         let mut file = FileQueue::new(Arc::default(), 100);
         assert!(file.write(&[0; 100]));
-        assert!(!file.write(&[0; 1]));
-        file.drain();
+        assert!(file.drain().is_some());
         assert!(file.write(&[0; 100]));
         assert_eq!(file.position(), 200);
+        assert!(!file.write(&[0; 1]));
+        assert!(file.drain().is_none());
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Imports never block, so what is emitted is queued here up to a cap and handed
 //! on when the call has returned. Every batch is built against the declared
-//! schema at once; the first one that breaks a rule fails the whole call, whatever
-//! the guest makes of the answer.
+//! schema at once; the first one that is refused fails the whole call, whatever
+//! the guest makes of the answer: rows must not get lost in silence.
 
 use std::sync::Arc;
 
@@ -32,12 +32,12 @@ pub(crate) enum Emitted {
     Data(Columns),
 }
 
-/// Why an emitted batch was not taken.
-#[derive(Debug)]
+/// Why an emitted batch was not taken. The call fails in any case.
+#[derive(Debug, Clone)]
 pub(crate) enum Refused {
-    /// The output cap is reached; the guest may stop or fail.
+    /// The output cap is reached.
     Exhausted(String),
-    /// The batch breaks a rule; the call fails in any case.
+    /// The batch breaks a rule.
     Broken(String),
 }
 
@@ -49,12 +49,12 @@ pub(crate) struct Output {
     queue: Vec<RecordBatch>,
     bytes: u64,
     rows: u64,
-    broken: Option<String>,
+    refused: Option<Refused>,
 }
 
 impl Output {
     pub(crate) fn new(cap: u64) -> Self {
-        Self { cap, schema: None, queue: Vec::new(), bytes: 0, rows: 0, broken: None }
+        Self { cap, schema: None, queue: Vec::new(), bytes: 0, rows: 0, refused: None }
     }
 
     /// The schema that everything must have from now on.
@@ -65,16 +65,18 @@ impl Output {
     /// Forgets what an earlier call left.
     pub(crate) fn reset(&mut self) {
         self.queue.clear();
-        (self.bytes, self.rows, self.broken) = (0, 0, None);
+        (self.bytes, self.rows, self.refused) = (0, 0, None);
     }
 
-    /// What has been emitted, or the rule that was broken.
+    /// What has been emitted, or why some of it was refused.
     pub(crate) fn take(&mut self) -> Result<Vec<RecordBatch>, Error> {
-        let (queue, broken) = (std::mem::take(&mut self.queue), self.broken.take());
+        let (queue, refused) = (std::mem::take(&mut self.queue), self.refused.take());
         self.reset();
-        match broken {
+        match refused {
             None => Ok(queue),
-            Some(rule) => Err(Error::plugin(format!(
+            Some(Refused::Exhausted(why)) => Err(Error::exhausted(format!("the plugin {why}"))
+                .with_help("the plugin must emit less for each batch that it is given")),
+            Some(Refused::Broken(rule)) => Err(Error::plugin(format!(
                 "the plugin emitted a batch that is not valid: {}",
                 text::message(&rule)
             ))
@@ -84,16 +86,24 @@ impl Output {
 
     /// Whether there is room for so much more.
     pub(crate) fn admit(&mut self, rows: u64, bytes: u64) -> Result<(), Refused> {
+        let room = self.room(rows, bytes);
+        if let Err(refused) = &room {
+            self.refused.get_or_insert_with(|| refused.clone());
+        }
+        room
+    }
+
+    fn room(&mut self, rows: u64, bytes: u64) -> Result<(), Refused> {
         let total = self.bytes.saturating_add(bytes).saturating_add(OVERHEAD);
         if total > self.cap {
             return Err(Refused::Exhausted(format!(
-                "more than {} emitted in one call",
+                "emitted more than {} in one call",
                 text::bytes(self.cap)
             )));
         }
         let all = self.rows.saturating_add(rows);
         if all > ROWS {
-            return Err(Refused::Exhausted(format!("more than {ROWS} rows emitted in one call")));
+            return Err(Refused::Exhausted(format!("emitted more than {ROWS} rows in one call")));
         }
         (self.bytes, self.rows) = (total, all);
         Ok(())
@@ -135,8 +145,9 @@ impl Output {
                 Ok(rows)
             }
             Err(rule) => {
-                self.broken.get_or_insert_with(|| rule.clone());
-                Err(Refused::Broken(rule))
+                let refused = Refused::Broken(rule);
+                self.refused.get_or_insert_with(|| refused.clone());
+                Err(refused)
             }
         }
     }
@@ -237,6 +248,7 @@ mod tests {
     use arrow::array::{Int64Array, StringArray};
     use arrow::datatypes::{DataType, Field, Schema};
     use tidelake_columns::encode;
+    use tidelake_core::ErrorKind;
 
     use super::*;
 
@@ -301,6 +313,8 @@ mod tests {
         output.admit(1, 2_000).expect("room");
         assert!(matches!(output.admit(1, 2_000), Err(Refused::Exhausted(_))));
         assert!(matches!(output.admit(ROWS, 1), Err(Refused::Exhausted(_))));
+        // A guest that goes on as if nothing had happened has lost rows.
+        assert_eq!(output.take().expect_err("refused").kind(), ErrorKind::Exhausted);
         output.reset();
         output.admit(1, 2_000).expect("room again");
     }

@@ -6,14 +6,15 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use serde_json::Value;
 use tidelake_columns::schema_to_message;
-use tidelake_core::Result;
 use tidelake_core::plugin::{ByteSink, FormatWriter, PluginContext, SortColumn};
+use tidelake_core::{Error, Result};
 use wasmtime::component::Resource;
 
 use super::plugin::{Lease, Plugin};
-use super::{index, options_text};
+use super::{fault, index, options_text};
 use crate::bindings::v0_1::{self, Writer};
 use crate::crossing::pieces;
+use crate::text;
 
 /// A format writer that runs in a guest.
 pub(crate) struct WasmWriter {
@@ -56,10 +57,13 @@ impl WasmWriter {
 
     /// Hands on what the last call wrote; may block.
     fn drain(&mut self) -> Result<()> {
-        for bytes in self.lease.instance()?.state().file.drain() {
-            self.out.write(bytes)?;
-        }
-        Ok(())
+        let state = self.lease.instance()?.state();
+        let Some(queue) = state.file.drain() else {
+            let cap = text::bytes(state.shared.output_cap);
+            let error = Error::exhausted(format!("the plugin wrote more than {cap} in one call"));
+            return Err(fault::located(error, state));
+        };
+        queue.into_iter().try_for_each(|bytes| self.out.write(bytes))
     }
 }
 
