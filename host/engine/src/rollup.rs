@@ -46,7 +46,7 @@ use crate::report::{Progress, RollupRun, Stage, TableRun};
 use crate::run::file_format;
 
 /// The column in which a downsampler finds each row's bucket.
-const BUCKET: &str = "__tidelake_bucket";
+pub const BUCKET_COLUMN: &str = "__tidelake_bucket";
 /// Raw rows that one aggregator takes at most: its groups must fit a plugin's memory.
 const SLICE_ROWS: u64 = 1_000_000;
 
@@ -220,7 +220,7 @@ impl Aggregation {
         let time = raw.schema.field_with_name(&raw.spec.time)?;
         let mut fields: Vec<Field> =
             raw.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
-        fields.push(Field::new(BUCKET, time.data_type().clone(), false));
+        fields.push(Field::new(BUCKET_COLUMN, time.data_type().clone(), false));
         let spec = DownsampleSpec {
             time_column: raw.schema.index_of(&raw.spec.time)?,
             bucket_column: raw.schema.fields().len(),

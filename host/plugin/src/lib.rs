@@ -2,16 +2,16 @@
 //!
 //! A plugin's way through the crate:
 //!
-//! 1. [`load`]: the file is found, checked without running any of it (is it a
+//! 1. `load`: the file is found, checked without running any of it (is it a
 //!    component, for which version, of which kind, what does it import), compiled
 //!    once into a cache, and asked what it is.
-//! 2. [`run`]: instances are made, reused and retired; every call has a deadline, a
+//! 2. `run`: instances are made, reused and retired; every call has a deadline, a
 //!    memory cap and an output cap; what goes wrong becomes an error for the
 //!    person who must act.
-//! 3. [`crossing`]: Arrow data goes in as raw buffers and comes back as raw buffers,
+//! 3. `crossing`: Arrow data goes in as raw buffers and comes back as raw buffers,
 //!    one copy each way; nothing that comes back is believed.
-//! 4. [`bindings`]: one module for each released version of `wit/`, linked by hand,
-//!    and [`inert`], what language runtimes import of WASI without needing it.
+//! 4. `bindings`: one module for each released version of `wit/`, linked by hand,
+//!    and `inert`, what language runtimes import of WASI without needing it.
 //!
 //! Guests run on the thread that calls, which must be one that may block.
 

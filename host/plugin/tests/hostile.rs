@@ -21,7 +21,7 @@ fn claims(version: &str, imports: &str, body: &str) -> Vec<u8> {
                 (func (export "describe") (result i32) {body}))
             (core instance $i (instantiate $m))
             (func $describe (result string)
-                (canon lift (core func $i "describe") (memory $i "memory")))
+                (canon lift (core func $i "describe") (memory (core memory $i "memory"))))
             (instance $meta (export "describe" (func $describe)))
             (export "tidelake:plugin/meta@{version}" (instance $meta))
             (instance $empty)

@@ -113,9 +113,13 @@ mod tests {
 
     #[test]
     fn pieces_cover_the_batch() {
-        let cut: Vec<_> = pieces(batch(), 2).collect::<Result<_>>().unwrap();
-        assert_eq!(cut, [batch().slice(0, 2), batch().slice(2, 1)]);
-        assert!(cut[1].get_array_memory_size() < batch().get_array_memory_size());
+        let long: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1_000));
+        let long = RecordBatch::try_from_iter([("n", long)]).unwrap();
+        let cut: Vec<_> = pieces(long.clone(), 300).collect::<Result<_>>().unwrap();
+        assert_eq!(cut.len(), 4);
+        assert_eq!(cut[1], long.slice(300, 300));
+        assert_eq!(cut[3], long.slice(900, 100));
+        assert!(cut[3].get_array_memory_size() < long.get_array_memory_size() / 2);
         assert_eq!(pieces(batch(), 3).count(), 1);
     }
 }

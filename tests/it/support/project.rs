@@ -76,12 +76,7 @@ impl Project {
     /// The rows of a query, as JSON objects.
     pub fn query(&self, sql: &str) -> Vec<Value> {
         let outcome = self.run(&["query", sql, "--format", "json"]).success();
-        outcome
-            .stdout
-            .lines()
-            .filter(|l| !l.trim().is_empty())
-            .map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}")))
-            .collect()
+        serde_json::from_str(&outcome.stdout).unwrap_or_else(|e| panic!("{e}: {outcome:?}"))
     }
 
     /// The only value of a query with one row and one column.

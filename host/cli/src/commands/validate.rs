@@ -180,7 +180,7 @@ impl Check<'_> {
         let time_column = public.index_of(&spec.time)?;
         let time_type = public.field(time_column).data_type().clone();
         let mut fields: Vec<_> = public.fields().iter().cloned().collect();
-        fields.push(Field::new("bucket", time_type, false).into());
+        fields.push(Field::new(tidelake::BUCKET_COLUMN, time_type, false).into());
         let input: SchemaRef = Schema::new(fields).into();
         let groups = spec.group_columns();
         let group_columns =

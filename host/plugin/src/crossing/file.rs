@@ -23,7 +23,15 @@ pub(crate) struct FileQueue {
 
 impl FileQueue {
     pub(crate) fn new(recycler: Arc<Recycler>, cap: u64) -> Self {
-        Self { recycler, cap, queue: Vec::new(), tail: Vec::new(), queued: 0, position: 0, refused: false }
+        Self {
+            recycler,
+            cap,
+            queue: Vec::new(),
+            tail: Vec::new(),
+            queued: 0,
+            position: 0,
+            refused: false,
+        }
     }
 
     /// Starts another file.

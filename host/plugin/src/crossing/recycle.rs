@@ -107,9 +107,11 @@ mod tests {
         let address = bytes.as_ptr();
         let half = bytes.slice(..50_000);
         drop(bytes);
-        assert_ne!(recycler.take(100_000).as_ptr(), address);
+        let other = recycler.take(100_000);
+        assert_ne!(other.as_ptr(), address);
         drop(half);
-        assert_eq!(recycler.take(90_000).as_ptr(), address);
+        let again = recycler.take(90_000);
+        assert_eq!(again.as_ptr(), address);
     }
 
     #[test]

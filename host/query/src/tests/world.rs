@@ -13,9 +13,9 @@ use arrow::datatypes::{
 };
 use arrow::util::pretty::pretty_format_batches_with_schema;
 use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use tidelake_core::Result;
@@ -345,7 +345,8 @@ pub(super) async fn number(session: &QuerySession, sql: &str) -> i64 {
 /// The columns inside a file, as Delta stores them: microseconds in UTC, no
 /// dictionaries, no partition columns.
 fn stored(rows: &RecordBatch) -> RecordBatch {
-    let columns = rows.schema().fields().iter().zip(rows.columns()).filter_map(|(f, column)| {
+    let schema = rows.schema();
+    let columns = schema.fields().iter().zip(rows.columns()).filter_map(|(f, column)| {
         let stored = match f.data_type() {
             _ if f.name() == "class" => return None,
             DataType::Timestamp(..) => {

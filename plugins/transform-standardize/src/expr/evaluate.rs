@@ -186,8 +186,15 @@ fn binary(operator: Binary, left: Value, right: Value) -> Result<Value> {
 }
 
 fn logic(operator: Binary, left: Value, right: Value) -> Result<Value> {
-    let (left, right) = (left.cast(&DataType::Boolean)?, right.cast(&DataType::Boolean)?);
-    let (left, right) = same_length(left, right)?;
+    // A bare null is a condition too; a text is none, even if it says "true".
+    let condition = |value: Value| match value.array.data_type() {
+        DataType::Null => value.cast(&DataType::Boolean),
+        _ => {
+            value.condition()?;
+            Ok(value)
+        }
+    };
+    let (left, right) = same_length(condition(left)?, condition(right)?)?;
     let combine = if operator == Binary::And { and_kleene } else { or_kleene };
     let array = Arc::new(combine(left.condition()?, right.condition()?)?);
     Ok(Value { array, scalar: left.scalar })

@@ -18,6 +18,7 @@ type Answer = Result<Bytes, GuestError>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
+#[allow(dead_code)] // Made by lifting, which the compiler does not see.
 pub(crate) enum Algorithm {
     #[component(name = "zstd")]
     Zstd,

@@ -179,6 +179,7 @@ fn codecs(mut interface: LinkerInstance<'_, State>) -> Result<()> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
+#[allow(dead_code)] // Made by lifting, which the compiler does not see.
 enum Level {
     #[component(name = "trace")]
     Trace,

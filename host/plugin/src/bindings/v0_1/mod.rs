@@ -9,6 +9,4 @@ mod types;
 
 pub(crate) use exports::{Aggregator, Describe, Stage, Writer};
 pub(crate) use imports::link;
-pub(crate) use types::{
-    BatchHandle, Create, ErrorCode, FileHandle, GuestError, SinkHandle, SortColumn, Spec,
-};
+pub(crate) use types::{BatchHandle, Create, ErrorCode, GuestError, SortColumn, Spec};

@@ -7,6 +7,7 @@ use wasmtime::component::{ComponentType, Lift, Lower, ResourceAny, WasmList};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift, Lower)]
 #[component(enum)]
 #[repr(u8)]
+#[allow(dead_code)] // Made by lifting, which the compiler does not see.
 pub(crate) enum ErrorCode {
     #[component(name = "invalid-input")]
     InvalidInput,
