@@ -1,6 +1,6 @@
 //! Sorting a stream as the table's layout says, under the memory budget.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use arrow::compute::SortOptions;
@@ -61,8 +61,9 @@ pub(super) fn sorted(
     let Some(order) = LexOrdering::new(order) else {
         return Ok(input.map(Ok).boxed());
     };
-    let stream = RecordBatchStreamAdapter::new(schema.clone(), input.map(Ok));
-    let source = Arrived { schema: schema.clone(), stream: Box::pin(stream).into() };
+    let stream: SendableRecordBatchStream =
+        Box::pin(RecordBatchStreamAdapter::new(schema.clone(), input.map(Ok)));
+    let source = Arrived { schema: schema.clone(), stream: Mutex::new(Some(stream)) };
     let source =
         StreamingTableExec::try_new(schema, vec![Arc::new(source)], None, None, false, None)
             .map_err(sort_error)?;
@@ -90,18 +91,7 @@ fn sort_error(error: DataFusionError) -> Error {
 /// A stream that is there already, as DataFusion wants to be handed it.
 struct Arrived {
     schema: SchemaRef,
-    stream: OnceStream,
-}
-
-struct OnceStream(std::sync::Mutex<Option<SendableRecordBatchStream>>);
-
-impl<S> From<S> for OnceStream
-where
-    S: Into<SendableRecordBatchStream>,
-{
-    fn from(stream: S) -> Self {
-        Self(std::sync::Mutex::new(Some(stream.into())))
-    }
+    stream: Mutex<Option<SendableRecordBatchStream>>,
 }
 
 impl std::fmt::Debug for Arrived {
@@ -116,7 +106,7 @@ impl PartitionStream for Arrived {
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let taken = self.stream.0.lock().unwrap_or_else(|e| e.into_inner()).take();
+        let taken = self.stream.lock().unwrap_or_else(|e| e.into_inner()).take();
         taken.unwrap_or_else(|| {
             let again = futures::stream::once(async {
                 Err(DataFusionError::Internal("the rows were taken already".into()))
