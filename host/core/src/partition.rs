@@ -2,7 +2,7 @@
 //!
 //! A table's layout names a period and columns, `["day", "asset_class"]`. The
 //! period becomes a derived column `<time>_<period>` (Iceberg's naming), typed
-//! date for day, week and month (the first day of the period) and UTC timestamp
+//! date for day, week, month and year (the first day of the period) and UTC timestamp
 //! for hour; the columns keep their names. Directories are written as Hive and
 //! Delta do, `ts_day=2013-03-02/asset_class=tech/`, so a foreign reader finds
 //! the partition values there; they are not repeated inside the files.
@@ -37,7 +37,7 @@ impl PartitionSpec {
     pub fn period_field(&self) -> Field {
         let data_type = match self.period {
             Period::Hour => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-            Period::Day | Period::Week | Period::Month => DataType::Date32,
+            Period::Day | Period::Week | Period::Month | Period::Year => DataType::Date32,
         };
         Field::new(self.period_column(), data_type, false)
     }

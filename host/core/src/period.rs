@@ -16,7 +16,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use chrono::{Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -41,11 +41,13 @@ pub enum Period {
     Week,
     /// A calendar month.
     Month,
+    /// A calendar year.
+    Year,
 }
 
 impl Period {
     /// All periods, shortest first.
-    pub const ALL: [Self; 4] = [Self::Hour, Self::Day, Self::Week, Self::Month];
+    pub const ALL: [Self; 5] = [Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year];
 
     /// The name used in configurations.
     pub fn name(self) -> &'static str {
@@ -54,6 +56,7 @@ impl Period {
             Self::Day => "day",
             Self::Week => "week",
             Self::Month => "month",
+            Self::Year => "year",
         }
     }
 
@@ -66,8 +69,12 @@ impl Period {
             Self::Hour => fixed(HOUR, 0),
             Self::Day => fixed(DAY, 0),
             Self::Week => fixed(7 * DAY, FIRST_MONDAY),
-            Self::Month => match t.to_utc() {
-                Some(utc) => Micros(month_start(utc.date_naive()).timestamp_micros()),
+            Self::Month | Self::Year => match t.to_utc().map(|utc| utc.date_naive()) {
+                Some(date) => {
+                    let month = if self == Self::Year { 1 } else { date.month() };
+                    let first = NaiveDate::from_ymd_opt(date.year(), month, 1).unwrap_or(date);
+                    Micros(first.and_time(Default::default()).and_utc().timestamp_micros())
+                }
                 // Outside the calendar (beyond year 262,000): days will do.
                 None => fixed(DAY, 0),
             },
@@ -77,16 +84,16 @@ impl Period {
     /// The period that holds `t`.
     pub fn range(self, t: Micros) -> TimeRange {
         let start = self.floor(t);
+        let months = |n: u32| {
+            let next = start.to_utc().and_then(|s| s.checked_add_months(Months::new(n)));
+            next.map_or(start.0.saturating_add(DAY), |t| t.timestamp_micros())
+        };
         let end = match self {
             Self::Hour => start.0.saturating_add(HOUR),
             Self::Day => start.0.saturating_add(DAY),
             Self::Week => start.0.saturating_add(7 * DAY),
-            Self::Month => {
-                match start.to_utc().and_then(|s| s.checked_add_months(Months::new(1))) {
-                    Some(next) => next.timestamp_micros(),
-                    None => start.0.saturating_add(DAY),
-                }
-            }
+            Self::Month => months(1),
+            Self::Year => months(12),
         };
         TimeRange::new(start, Micros(end))
     }
@@ -96,10 +103,6 @@ impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-fn month_start(date: NaiveDate) -> DateTime<Utc> {
-    date.with_day(1).unwrap_or(date).and_time(Default::default()).and_utc()
 }
 
 /// The length of a rollup bucket: `1s` to `1mo`.
@@ -169,8 +172,9 @@ impl Every {
     /// The period of a partition that holds a useful number of such buckets.
     pub fn partition_period(self) -> Period {
         match self {
-            Self::Seconds(s) if s <= 3_600 => Period::Day,
-            _ => Period::Month,
+            Self::Seconds(s) if s < 3_600 => Period::Day,
+            Self::Seconds(_) => Period::Month,
+            _ => Period::Year,
         }
     }
 }
@@ -353,6 +357,7 @@ mod tests {
             (Period::Day, "2013-03-10", "2013-03-11"),
             (Period::Week, "2013-03-04", "2013-03-11"),
             (Period::Month, "2013-03-01", "2013-04-01"),
+            (Period::Year, "2013-01-01", "2014-01-01"),
         ] {
             assert_eq!(period.range(t), TimeRange::new(at(start), at(end)), "{period}");
         }

@@ -23,8 +23,8 @@ const QUERY: &str = "SELECT asset_class, Ticker, count(*) AS days, min(Date) AS 
                      max(Date) AS last, sum(Volume) AS volume FROM stocks \
                      GROUP BY asset_class, Ticker ORDER BY Ticker";
 
-const ROLLUP_QUERY: &str = "SELECT * FROM \"stocks@1mo\" WHERE Ticker = 'AAPL' \
-                            ORDER BY Date DESC LIMIT 4";
+const ROLLUP_QUERY: &str = "SELECT Date, Ticker, open, high, low, close, volume \
+                            FROM \"stocks@1mo\" WHERE Ticker = 'AAPL' ORDER BY Date DESC LIMIT 4";
 
 /// Writes the project if it is not there, and plays the story.
 pub(super) async fn run(
