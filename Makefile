@@ -23,7 +23,7 @@ REQUIREMENTS := tests/readers/requirements.txt
 VENV := $(TARGET)/venv
 VENV_READY := $(VENV)/ready-$(shell cksum < $(REQUIREMENTS) | cut -d' ' -f1)
 
-.PHONY: help demo test bench lint fmt clippy lint-tools plugins toolchain venv test-build test-plugins
+.PHONY: help demo test bench lint fmt clippy lint-tools plugins toolchain venv test-build test-plugins test-guests
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -37,6 +37,7 @@ test: lint test-plugins test-build venv ## Everything that must hold: format, li
 		cargo test --no-fail-fast $(filter-out --all-targets,$(TESTED))
 
 bench: plugins ## Measures, prints a table, writes target/bench/report.json
+	benches/guests/build.sh
 	cargo run --release -p tidelake-benches $(LOCKED)
 
 lint: fmt clippy ## Format and lints alone
@@ -62,7 +63,7 @@ clippy: lint-tools
 # All targets, so that the binary is built with the very features that the tests
 # are: cargo test alone would not build it, and cargo build alone would build
 # the dependencies a second time.
-test-build: plugins
+test-build: plugins test-guests
 	cargo build $(TESTED)
 
 # Plugins are plain libraries to their own tests, which run natively.
@@ -74,6 +75,10 @@ test-plugins: plugins
 
 plugins: toolchain ## Builds the plugins as WebAssembly components
 	plugins/build.sh
+
+# Guests that misbehave, for the scenarios.
+test-guests: toolchain
+	tests/guests/build.sh
 
 toolchain: ## What building plugins needs; installs it where it can
 	plugins/toolchain.sh

@@ -14,26 +14,12 @@ root=$(dirname "$here")
 target="$root/target/guests"
 plugins=${*:-format-parquet format-json mask standardize ohlcv stats}
 
-toolchain=$(sh "$here/toolchain.sh")
-
-# Flags meant for native code would replace those of .cargo/config.toml, which is
-# read because the build runs in this directory.
-cd "$here"
-unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS
-
 set --
 for plugin in $plugins; do
     set -- "$@" -p "tidelake-$plugin"
 done
 
-if [ "$toolchain" = debian ]; then
-    RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc \
-        RUSTFLAGS="-Ctarget-feature=+simd128,+bulk-memory -Lnative=/usr/lib/wasm32-wasi -Clink-self-contained=no" \
-        /usr/bin/cargo build --release --locked --target wasm32-wasip2 \
-        -Zbuild-std=std,panic_abort --target-dir "$target" "$@"
-else
-    cargo build --release --locked --target wasm32-wasip2 --target-dir "$target" "$@"
-fi
+sh "$here/cargo.sh" "$here" build "$@"
 
 mkdir -p "$root/target/plugins"
 for plugin in $plugins; do

@@ -17,7 +17,7 @@ const ROWS_A_DAY: usize = 4_000;
 const MASK: &str = r#"
 [[table.ticks.transform]]
 plugin = "mask"
-options = { columns = ["account"], method = "truncate", length = 4 }
+options = { columns = ["account"], method = "truncate", keep = 4 }
 
 [[table.ticks.rollup]]
 every = "1d"

@@ -8,8 +8,10 @@ use tidelake_core::time::Micros;
 use crate::support::ticks::{self, DAY, Ticks};
 use crate::support::{Project, oracle};
 
-/// Where a full disk can show itself.
-const WRITES: [&str; 4] = ["hot.append-before", "lake.put", "lake.part", "lake.complete"];
+/// Where a full disk can show itself while the lake is written, and how often a
+/// run must at least meet it: a unit that fails on a store is tried once more, so
+/// that one full moment while its files are written does not end the run.
+const LAKE_WRITES: [(&str, usize); 3] = [("lake.put", 3), ("lake.part", 1), ("lake.complete", 1)];
 
 fn at(day: i64) -> Micros {
     Micros(Micros::parse("2024-03-01").unwrap().0 + day * DAY)
@@ -26,14 +28,14 @@ fn project() -> (Project, Vec<ticks::Tick>) {
 
 #[test]
 fn a_full_disk_at_each_write_stops_cleanly_and_the_next_run_completes() {
-    let (project, rows) = project();
-    let expected = oracle::digest("ticks", &[ticks::batch(&rows)]);
     let now = at(6).to_string();
-    let mut met = 0;
-    for name in &WRITES[1..] {
-        // The 1st, 2nd, ... time that the point is passed, until a run passes
-        // it fewer times than that.
-        for hit in 0..40 {
+    for (name, at_least) in LAKE_WRITES {
+        let (project, rows) = project();
+        let expected = oracle::digest("ticks", &[ticks::batch(&rows)]);
+        // The 1st, 2nd, ... time that the point is passed, until a run passes it
+        // fewer times than that.
+        let mut met = 0;
+        for hit in 0..60 {
             let armed = format!("{name}={hit}*off->1*return(enospc)->off");
             let outcome = project.run_with_failpoints(&armed, &["run", "--now", &now]);
             if !outcome.stderr.contains(&format!("failpoint {name} hit")) {
@@ -47,21 +49,20 @@ fn a_full_disk_at_each_write_stops_cleanly_and_the_next_run_completes() {
             let seen = oracle::look(&project.root, "ticks", at(6));
             assert_eq!(seen.query, expected, "{name}, hit {hit}");
         }
+        assert!(met >= at_least, "{name}: a full disk was met {met} times only");
+        project.run(&["run", "--now", &now]).success();
+        let seen = oracle::look(&project.root, "ticks", at(6));
+        assert_eq!(seen.query, expected, "{name}");
+        assert!(seen.orphans.is_empty(), "{name}: {:?}", seen.orphans);
     }
-    assert!(met >= 8, "a full disk was met {met} times only");
-    project.run(&["run", "--now", &now]).success();
-    let seen = oracle::look(&project.root, "ticks", at(6));
-    assert_eq!(seen.query, expected);
-    assert!(seen.orphans.is_empty(), "{:?}", seen.orphans);
 }
 
 #[test]
 fn a_full_disk_during_ingest_acknowledges_nothing() {
     let (project, rows) = project();
     let path = project.write("more.csv", ticks::csv(&Ticks::new(2).day(at(3), 10)));
-    let armed = format!("{}=return(enospc)", WRITES[0]);
     let args = ["ingest", "ticks", &path.to_string_lossy()];
-    project.run_with_failpoints(&armed, &args).fails(1, &["full"]);
+    project.run_with_failpoints("hot.append-before=return(enospc)", &args).fails(1, &["full"]);
     assert_eq!(project.scalar("SELECT count(*) AS n FROM ticks"), rows.len());
     project.run(&args).success();
     assert_eq!(project.scalar("SELECT count(*) AS n FROM ticks"), rows.len() + 10);

@@ -19,8 +19,10 @@ fn busy_project() -> (Project, Child) {
     let child = command.spawn().unwrap();
     let started = Instant::now();
     // The owner is known as soon as its lock is held.
-    while project.run(&["status"]).code == Some(0) {
+    let owner = project.root.join("hot/owner.json");
+    while !std::fs::read_to_string(&owner).unwrap_or_default().contains("tidelake run") {
         assert!(started.elapsed() < Duration::from_secs(5), "the run never took the store");
+        std::thread::sleep(Duration::from_millis(10));
     }
     (project, child)
 }

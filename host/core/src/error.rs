@@ -119,7 +119,11 @@ impl Error {
     /// Adds where it happened.
     #[must_use]
     pub fn with(mut self, key: &'static str, value: impl fmt::Display) -> Self {
-        self.0.context.push((key, value.to_string()));
+        let value = value.to_string();
+        // Inner and outer layers often know the same.
+        if !self.0.context.iter().any(|(k, v)| *k == key && *v == value) {
+            self.0.context.push((key, value));
+        }
         self
     }
 

@@ -173,7 +173,14 @@ impl std::fmt::Debug for QuerySession {
 fn context(options: &QueryOptions) -> Result<SessionContext> {
     let memory = usize::try_from(options.memory).unwrap_or(usize::MAX);
     let spill = match &options.spill_dir {
-        Some(directory) => DiskManagerMode::Directories(vec![directory.clone()]),
+        Some(directory) => {
+            std::fs::create_dir_all(directory).map_err(|e| {
+                Error::unavailable("the directory for spilling could not be made")
+                    .with("directory", directory.display())
+                    .with_source(e)
+            })?;
+            DiskManagerMode::Directories(vec![directory.clone()])
+        }
         None => DiskManagerMode::Disabled,
     };
     let consumers = std::num::NonZeroUsize::MIN.saturating_add(4);

@@ -25,8 +25,7 @@ pub(super) async fn run(
     if report.ok() {
         return Ok(());
     }
-    // People who send the output away still see why.
-    for problem in report.tables.iter().filter_map(|t| t.error.as_ref()).filter(|_| global.json) {
+    for problem in report.tables.iter().filter_map(|t| t.error.as_ref()) {
         render::error::write_report(&mut std::io::stderr().lock(), problem)?;
     }
     Err(Failure::Told)
