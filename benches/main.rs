@@ -68,7 +68,8 @@ fn main() -> ExitCode {
 
 fn bench(plan: &Plan) -> Result<()> {
     let machine = Machine::this();
-    let sections: [(Section, fn(&Plan) -> Result<Vec<report::Figure>>); 4] = [
+    type Measure = fn(&Plan) -> Result<Vec<report::Figure>>;
+    let sections: [(Section, Measure); 4] = [
         (Section::Crossing, crossing::measure),
         (Section::Plugins, plugins::measure),
         (Section::Run, run::measure),

@@ -51,7 +51,8 @@ fn a_row_with_too_few_fields_is_named_by_line() {
 #[test]
 fn a_missing_time_column_lists_the_columns() {
     let project = project();
-    ingest(&project, "when,symbol\n2024-03-01,S1\n", &[]).fails(1, &["no time column \"ts\"", "\"when\" is new"]);
+    ingest(&project, "when,symbol\n2024-03-01,S1\n", &[])
+        .fails(1, &["no time column \"ts\"", "\"when\" is new"]);
 }
 
 #[test]

@@ -139,3 +139,22 @@ fn foreign_readers_agree(project: &Project, format: &str) {
         assert_eq!(text(seen), text(&first), "{format}: {reader} sees something else");
     }
 }
+
+#[test]
+fn json_files_may_be_compressed() {
+    for compression in ["gzip", "zstd(3)"] {
+        let options = format!("format = \"json\"\noptions = {{ compression = \"{compression}\" }}");
+        let config = ticks::config("json", "").replace("format = \"json\"", &options);
+        let project = Project::new(&config.replace("[\"day\", \"class\"]", "[\"day\"]"));
+        // Large enough for several frames a file.
+        let path = project.write("rows.csv", ticks::csv(&Ticks::new(8).day(at(0), 30_000)));
+        project.run(&["ingest", "ticks", &path.to_string_lossy()]).success();
+        let sql = "SELECT count(*) AS n, sum(size) AS size, min(ts) AS first FROM ticks";
+        let hot = project.query(sql);
+        let run = project.run(&["run", "--now", &at(30).to_string()]).success();
+        assert_eq!(project.query(sql), hot, "{compression}: {run:?}");
+        let status = project.json(&["status", "ticks"]);
+        assert_eq!(status[0]["cold"]["rows"], 30_000, "{compression}");
+        assert!(status[0]["file_bytes"].as_u64().unwrap() < 1_500_000, "{compression}: {status}");
+    }
+}

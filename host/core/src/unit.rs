@@ -24,9 +24,14 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// 16 hex digits that name the unit.
+    /// 16 hex digits that name the unit: xxh3 of its parts, each on a line. Kept in
+    /// ledgers and file names, so the formula never changes.
     pub fn id(&self) -> String {
-        let text = format!("{self:?}");
+        let Self { table, time, seqs, recipe } = self;
+        let text = format!(
+            "{table}\n{}\n{}\n{}\n{}\n{recipe}",
+            time.start.0, time.end.0, seqs.after, seqs.up_to
+        );
         format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
     }
 }
@@ -57,4 +62,30 @@ pub struct ManifestRow {
     pub account: Account,
     /// Bytes of Arrow data read.
     pub arrow_bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Micros;
+
+    #[test]
+    fn the_identity_names_everything_that_the_result_depends_on() {
+        let unit = Unit {
+            table: "trades".into(),
+            time: TimeRange::new(Micros(0), Micros(10)),
+            seqs: SeqRange::new(0, 7),
+            recipe: "format-parquet:abc".into(),
+        };
+        assert_eq!(unit.id(), unit.clone().id());
+        let others = [
+            Unit { table: "quotes".into(), ..unit.clone() },
+            Unit { time: TimeRange::new(Micros(0), Micros(11)), ..unit.clone() },
+            Unit { seqs: SeqRange::new(1, 7), ..unit.clone() },
+            Unit { recipe: "format-json:abc".into(), ..unit.clone() },
+        ];
+        for other in others {
+            assert_ne!(other.id(), unit.id(), "{other:?}");
+        }
+    }
 }

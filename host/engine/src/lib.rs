@@ -40,7 +40,7 @@ mod verify;
 
 pub use engine::{Engine, EngineParts, QueryTable, RollupTable};
 pub use open::OpenOptions;
-pub use rollup::BUCKET_COLUMN;
 pub use report::{
     ErrorReport, Progress, RunReport, Silent, Stage, TablePlan, TableRun, TableStatus, VerifyReport,
 };
+pub use rollup::BUCKET_COLUMN;

@@ -183,7 +183,7 @@ mod tests {
         let values = |filters: &[Expr]| key_filter(filters, &["s"]).map(|f| f.values);
         assert_eq!(values(&[col("s").eq(lit("a"))]), Some(vec!["a".into()]));
         let either = col("s").eq(lit("a")).or(col("s").eq(lit("b")));
-        assert_eq!(values(&[either.clone()]), Some(vec!["a".into(), "b".into()]));
+        assert_eq!(values(std::slice::from_ref(&either)), Some(vec!["a".into(), "b".into()]));
         assert_eq!(values(&[either.clone(), col("s").eq(lit("b"))]), Some(vec!["b".into()]));
         assert_eq!(values(&[col("s").in_list(vec![lit("a")], false)]), Some(vec!["a".into()]));
         assert_eq!(values(&[col("s").in_list(vec![lit("a")], true)]), None);

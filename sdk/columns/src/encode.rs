@@ -135,8 +135,8 @@ where
     let all = &data.buffer::<T>(0)[..=data.len()];
     let (first, last) = (all[0], all[data.len()]);
     let buffer = if first == T::default() {
-        let width = size_of::<T>();
-        data.buffers()[0].slice_with_length(data.offset() * width, all.len() * width)
+        let skipped = data.offset() * size_of::<T>();
+        data.buffers()[0].slice_with_length(skipped, size_of_val(all))
     } else {
         Buffer::from_vec(all.iter().map(|&offset| offset - first).collect::<Vec<T>>())
     };

@@ -97,7 +97,7 @@ fn leaf(data_type: &DataType, random: &mut Random, len: usize) -> ArrayRef {
     match data_type {
         DataType::Null => Arc::new(NullArray::new(len)),
         DataType::Boolean => {
-            let bits = BooleanBuffer::collect_bool(len, |_| random.next() % 2 == 0);
+            let bits = BooleanBuffer::collect_bool(len, |_| random.next().is_multiple_of(2));
             Arc::new(BooleanArray::new(bits, nulls))
         }
         DataType::Utf8 => Arc::new(StringArray::from(texts)),

@@ -55,12 +55,13 @@ fn looks(value: &str) -> Looks {
     if bytes.len() == 10 && Date32Type::parse(value).is_some() {
         return Looks::Date;
     }
-    if bytes.len() > 10 && bytes[4] == b'-' {
-        if let Ok(time) = string_to_datetime(&Utc, value) {
-            let tail = &value[11.min(value.len())..];
-            let zoned = value.ends_with(['Z', 'z']) || tail.contains(['+', '-']);
-            return Looks::Time { zoned, nanos: time.nanosecond() % 1_000 != 0 };
-        }
+    if bytes.len() > 10
+        && bytes[4] == b'-'
+        && let Ok(time) = string_to_datetime(&Utc, value)
+    {
+        let tail = value.get(11..).unwrap_or_default();
+        let zoned = value.ends_with(['Z', 'z']) || tail.contains(['+', '-']);
+        return Looks::Time { zoned, nanos: time.nanosecond() % 1_000 != 0 };
     }
     Looks::Text
 }

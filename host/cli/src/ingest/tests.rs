@@ -228,7 +228,7 @@ fn a_lookup_adds_its_columns() {
     let files = Files::new();
     let path = files.add("a.csv", GOOD);
     let lookup = Lookup::read(&files.add("l.csv", "sym,class,rank\nA,x,1\n"), "sym").unwrap();
-    let target = target(&spec(""), None, &[path.clone()], Some(lookup)).unwrap();
+    let target = target(&spec(""), None, std::slice::from_ref(&path), Some(lookup)).unwrap();
     let (batch, bad) = read_into(&target, &path, OnError::Abort).unwrap();
     assert_eq!(types(&batch.schema())[4..], ["class utf8", "rank int64"]);
     assert_eq!(batch.column(4).as_string::<i32>().value(2), "x");

@@ -28,7 +28,8 @@ pub(super) fn period(
         let help = match closest(&first.value, names) {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
-                "begin with hour, day, week, month or year, then columns: [\"day\", \"symbol\"]".into()
+                "begin with hour, day, week, month or year, then columns: [\"day\", \"symbol\"]"
+                    .into()
             }
         };
         problems.add_with_help(

@@ -62,19 +62,19 @@ fn hot(root: &mut Section<'_>) -> (HotConfig, At<PathBuf>) {
 
 fn lake(root: &mut Section<'_>) -> (LakeConfig, At<String>) {
     let mut url = At { value: "lake".to_owned(), span: 0..0 };
-    if let Some(mut section) = root.section("lake") {
-        if let Some(found) = section.name("url") {
-            if let Some((scheme, _)) = found.value.split_once("://")
-                && scheme != "file"
-            {
-                section.problems.add_with_help(
-                    found.span.clone(),
-                    format!("this version has no lake at `{scheme}://`"),
-                    "give a directory: a path relative to this file, or file:///...",
-                );
-            } else {
-                url = At { value: found.value.to_owned(), span: found.span };
-            }
+    if let Some(mut section) = root.section("lake")
+        && let Some(found) = section.name("url")
+    {
+        if let Some((scheme, _)) = found.value.split_once("://")
+            && scheme != "file"
+        {
+            section.problems.add_with_help(
+                found.span.clone(),
+                format!("this version has no lake at `{scheme}://`"),
+                "give a directory: a path relative to this file, or file:///...",
+            );
+        } else {
+            url = At { value: found.value.to_owned(), span: found.span };
         }
     }
     (LakeConfig { url: url.value.clone() }, url)

@@ -1,4 +1,4 @@
-//! Files of JSON lines, plain or compressed, as the end of the name tells.
+//! Files of JSON lines, plain or compressed, as their first bytes tell.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(super) async fn open(
         .with_batch_size(BATCH_ROWS)
         .build_decoder()
         .map_err(|e| Error::from(e).with("file", &path))?;
-    let mut plain = Inflate::new(path.as_ref())?;
+    let mut plain: Option<Inflate> = None;
     let opened = store.get(&path).await.map_err(|e| store_error(e, &path))?;
     let mut chunks = opened.into_stream();
     Ok(try_stream! {
@@ -38,18 +38,20 @@ pub(super) async fn open(
             let chunk = chunks.try_next().await.map_err(|e| store_error(e, &path))?;
             let ended = chunk.is_none();
             let text = match chunk {
-                Some(chunk) => plain.push(chunk)?,
-                None => plain.finish()?,
+                Some(chunk) => match &mut plain {
+                    Some(plain) => plain.push(chunk)?,
+                    None => plain.insert(Inflate::of(&chunk)?).push(chunk)?,
+                },
+                None => plain.as_mut().map(Inflate::finish).transpose()?.unwrap_or_default(),
             };
             let mut text = &text[..];
             while !text.is_empty() {
                 let read = decoder.decode(text).map_err(broken)?;
                 text = &text[read..];
                 // It stops in the middle of its input when a batch is full.
-                if !text.is_empty() {
-                    if let Some(batch) = decoder.flush().map_err(broken)? {
-                        yield batch;
-                    }
+                let full = if text.is_empty() { None } else { decoder.flush().map_err(broken)? };
+                if let Some(batch) = full {
+                    yield batch;
                 }
             }
             if ended {
@@ -70,15 +72,16 @@ fn broken(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 /// Undoes the compression of a file, chunk by chunk.
 enum Inflate {
     Plain,
-    Gzip(MultiGzDecoder<Vec<u8>>),
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
     Zstd(zstd::stream::write::Decoder<'static, Vec<u8>>),
 }
 
 impl Inflate {
-    fn new(name: &str) -> Result<Self> {
-        Ok(match name.rsplit('.').next() {
-            Some("gz") => Self::Gzip(MultiGzDecoder::new(Vec::new())),
-            Some("zst") => {
+    /// What a file that starts with this chunk needs.
+    fn of(chunk: &[u8]) -> Result<Self> {
+        Ok(match chunk {
+            [0x1f, 0x8b, ..] => Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
                 let decoder = zstd::stream::write::Decoder::new(Vec::new());
                 Self::Zstd(decoder.map_err(broken)?)
             }

@@ -61,11 +61,13 @@ impl Describe {
 }
 
 type Schema = (Vec<u8>,);
+type CreateStage = (Vec<u8>, String, Option<Vec<u8>>);
+type CreateWriter = (Vec<u8>, Vec<SortColumn>, String, Resource<FileHandle>);
 
 /// `transform.stage`
 #[derive(Clone, Copy)]
 pub(crate) struct Stage {
-    pub(crate) create: TypedFunc<(Vec<u8>, String, Option<Vec<u8>>), Create>,
+    pub(crate) create: TypedFunc<CreateStage, Create>,
     pub(crate) output_schema: TypedFunc<(ResourceAny,), Schema>,
     pub(crate) process: TypedFunc<(ResourceAny, Resource<BatchHandle>, Resource<SinkHandle>), Done>,
     pub(crate) finish: TypedFunc<(ResourceAny, Resource<SinkHandle>), Done>,
@@ -86,7 +88,7 @@ impl Stage {
 /// `format-writer.writer`
 #[derive(Clone, Copy)]
 pub(crate) struct Writer {
-    pub(crate) create: TypedFunc<(Vec<u8>, Vec<SortColumn>, String, Resource<FileHandle>), Create>,
+    pub(crate) create: TypedFunc<CreateWriter, Create>,
     pub(crate) write: TypedFunc<(ResourceAny, Resource<BatchHandle>), Done>,
     pub(crate) buffered: TypedFunc<(ResourceAny,), (u64,)>,
     pub(crate) finish: TypedFunc<(ResourceAny,), Done>,
