@@ -97,7 +97,7 @@ fn merging_partials_equals_rolling_up_at_once_in_any_order() {
             for partials in order {
                 merged.merge(&Batch::from_memory(partials)).unwrap();
             }
-            assert_eq!(testing::drain(&mut merged).unwrap(), [whole.clone()]);
+            assert_eq!(testing::drain(&mut merged).unwrap(), std::slice::from_ref(&whole));
         }
     }
 }
