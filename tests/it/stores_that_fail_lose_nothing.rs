@@ -74,7 +74,12 @@ fn a_lake_that_this_user_may_not_write_is_named() {
     let lake = project.root.join("lake");
     std::fs::create_dir_all(&lake).unwrap();
     std::fs::set_permissions(&lake, std::fs::Permissions::from_mode(0o555)).unwrap();
-    // Root may write anywhere, so the run is made by a user without privileges.
+    // Root may write anywhere, so the run is made by a user without privileges,
+    // from copies that this user may read wherever the checkout is.
+    let program = project.root.join("tidelake");
+    std::fs::copy(binary(), &program).unwrap();
+    let format = std::fs::read(plugins().join("format-parquet.wasm")).unwrap();
+    project.write("plugins/format-parquet.wasm", format);
     let root = project.root.to_string_lossy().into_owned();
     let own = format!("chmod 755 {root} && chown -R nobody {root} && chmod 555 {root}/lake");
     assert!(Command::new("sh").args(["-c", &own]).status().unwrap().success());
