@@ -17,7 +17,8 @@ WORKSPACES := plugins/Cargo.toml $(EXAMPLES)
 # Where the lock file must be right, not mended on the way.
 LOCKED := $(if $(CI),--locked)
 # The binary under test has its failpoints compiled in; the demo's has not.
-TESTED := --workspace --all-targets --features tidelake-cli/failpoints,tidelake-tests/failpoints $(LOCKED)
+# The benches stand apart: they are built for release, by `make bench` alone.
+TESTED := --workspace --exclude tidelake-benches --all-targets --features tidelake-cli/failpoints,tidelake-tests/failpoints $(LOCKED)
 
 REQUIREMENTS := tests/readers/requirements.txt
 VENV := $(TARGET)/venv

@@ -6,7 +6,7 @@ use std::process::Command;
 use tidelake_core::time::Micros;
 
 use crate::support::ticks::{self, DAY, Ticks};
-use crate::support::{Project, oracle};
+use crate::support::{Project, binary, oracle, plugins};
 
 /// Where a full disk can show itself while the lake is written, and how often a
 /// run must at least meet it: a unit that fails on a store is tried once more, so
@@ -85,17 +85,17 @@ fn a_lake_that_this_user_may_not_write_is_named() {
     assert!(Command::new("sh").args(["-c", &own]).status().unwrap().success());
     let run = project.command(&["run", "--now", &at(6).to_string()]);
     let mut as_nobody = Command::new("setpriv");
-    as_nobody
-        .args(["--reuid=nobody", "--clear-groups"])
-        .arg(run.get_program())
-        .args(run.get_args());
+    as_nobody.args(["--reuid=nobody", "--clear-groups"]).arg(&program).args(run.get_args());
     for (key, value) in run.get_envs() {
         match value {
             Some(value) => as_nobody.env(key, value),
             None => as_nobody.env_remove(key),
         };
     }
-    as_nobody.env("TIDELAKE_CACHE", project.root.join("cache"));
+    as_nobody
+        .env("TIDELAKE_CACHE", project.root.join("cache"))
+        .env("TIDELAKE_PLUGINS", project.root.join("plugins"))
+        .current_dir(&project.root);
     let outcome = crate::support::Outcome::of(&["run"], as_nobody.output().unwrap());
     let outcome = outcome.fails(1, &["lake", "writ"]);
     drop(outcome);
