@@ -51,25 +51,25 @@ pub const BUCKET_COLUMN: &str = "__tidelake_bucket";
 const SLICE_ROWS: u64 = 1_000_000;
 
 impl Engine {
-    /// Brings the rollups of a table up to date; answers the raw table's state.
+    /// Brings the rollups of a table up to date with `state` of the raw table.
     pub(crate) async fn rollups(
         &self,
         raw: &Target,
         budget: &Budget,
-        state: TableState,
+        state: &TableState,
         now: Micros,
         report: &mut TableRun,
         progress: &Arc<dyn Progress>,
-    ) -> Result<TableState> {
+    ) -> Result<()> {
         for rollup in &raw.spec.rollups {
             let name = raw.spec.rollup_name(rollup);
             let done = self
-                .rollup(raw, budget, &state, rollup, &name, now, progress)
+                .rollup(raw, budget, state, rollup, &name, now, progress)
                 .await
                 .with("rollup", &name)?;
             report.rollups.extend(done);
         }
-        Ok(state)
+        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "one call, from the loop above")]

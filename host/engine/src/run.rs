@@ -84,7 +84,7 @@ impl Engine {
         };
         let job = Job { chain: &chain, target: &target, budget: &budget, now, progress };
         state = job.exports(&gathered, &decision, state, report).await?;
-        state = self.rollups(&target, &budget, state, now, report, progress).await?;
+        self.rollups(&target, &budget, &state, now, report, progress).await?;
         report.watermark = Some(state.watermark);
         state = self.evictions(spec, &lake, state, now, report, progress).await?;
         report.watermark = Some(state.watermark);
