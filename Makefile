@@ -17,8 +17,7 @@ WORKSPACES := plugins/Cargo.toml $(EXAMPLES)
 # Where the lock file must be right, not mended on the way.
 LOCKED := $(if $(CI),--locked)
 # The binary under test has its failpoints compiled in; the demo's has not.
-# The benches stand apart: they are built for release, by `make bench` alone.
-TESTED := --workspace --exclude tidelake-benches --all-targets --features tidelake-cli/failpoints,tidelake-tests/failpoints $(LOCKED)
+TESTED := --workspace --all-targets --features tidelake-cli/failpoints,tidelake-tests/failpoints $(LOCKED)
 
 REQUIREMENTS := tests/readers/requirements.txt
 VENV := $(TARGET)/venv
@@ -29,8 +28,10 @@ VENV_READY := $(VENV)/ready-$(shell cksum < $(REQUIREMENTS) | cut -d' ' -f1)
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
+# All of the workspace, so that dependencies get the features that `make test`
+# gives them, and are built once for both.
 demo: plugins ## The whole story on real stock data, in target/demo
-	cargo build -p tidelake-cli $(LOCKED)
+	cargo build --workspace --bin tidelake $(LOCKED)
 	$(TARGET)/debug/tidelake demo $(TARGET)/demo
 
 test: lint test-plugins test-build venv ## Everything that must hold: format, lints, all tests, foreign readers

@@ -30,6 +30,7 @@ use tidelake_hot::{HotScan, HotSnapshot};
 use tidelake_lake::LakeTable;
 use tokio::sync::mpsc;
 
+use self::sort::Sorted;
 use crate::chain::{Chain, check_times};
 use crate::units::PlannedUnit;
 
@@ -197,18 +198,30 @@ pub(crate) async fn sort_and_write(
     rows: mpsc::Receiver<RecordBatch>,
     naming: Naming,
 ) -> Result<Written> {
-    let mut sorted = sort::sorted(target, rows)?;
-    let (tx, rx) = mpsc::channel::<RecordBatch>(CHANNEL);
     let (command_tx, command_rx) = mpsc::channel(2 * CHANNEL);
-    let pump = async move {
-        while let Some(batch) = sorted.next().await {
-            tx.send(batch?).await.map_err(|_| cut_off())?;
+    let (pump, rows) = match sort::sorted(target, rows).await? {
+        Sorted::Memory(rows) => (None, Box::new(rows) as write::Rows),
+        Sorted::Stream(mut sorted) => {
+            let (tx, mut rx) = mpsc::channel::<RecordBatch>(CHANNEL);
+            let pump = async move {
+                while let Some(batch) = sorted.next().await {
+                    tx.send(batch?).await.map_err(|_| cut_off())?;
+                }
+                Ok::<_, Error>(())
+            };
+            let rows = std::iter::from_fn(move || rx.blocking_recv().map(Ok));
+            (Some(pump), Box::new(rows) as write::Rows)
         }
-        Ok::<_, Error>(())
+    };
+    let pump = async move {
+        match pump {
+            Some(pump) => pump.await,
+            None => Ok(()),
+        }
     };
     let format = {
         let target = target.clone();
-        blocking(move || write::format(&target, &naming, rx, command_tx))
+        blocking(move || write::format(&target, &naming, rows, command_tx))
     };
     let upload = write::upload(target.table.clone(), command_rx);
     let (pump, formatted, uploaded) = tokio::join!(pump, format, upload);

@@ -87,11 +87,14 @@ pub(super) fn with_sizes(written: Written, sizes: &HashMap<String, u64>) -> Resu
     Ok(written)
 }
 
+/// Sorted rows; taking them may block.
+pub(super) type Rows = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+
 /// Takes sorted rows, writes files. Blocks.
 pub(super) fn format(
     target: &Target,
     naming: &Naming,
-    mut rows: mpsc::Receiver<RecordBatch>,
+    rows: Rows,
     commands: mpsc::Sender<Command>,
 ) -> Result<Written> {
     let mut files = Files {
@@ -103,8 +106,8 @@ pub(super) fn format(
         open: None,
         written: Written::default(),
     };
-    while let Some(batch) = rows.blocking_recv() {
-        files.write(&batch)?;
+    for batch in rows {
+        files.write(&batch?)?;
     }
     files.close()?;
     Ok(files.written)

@@ -1,4 +1,4 @@
-//! Sorting a stream as the table's layout says, under the memory budget.
+//! Sorting more rows than fit into memory: DataFusion's sort, which spills.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,62 +13,33 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use futures::StreamExt;
 use futures::stream::BoxStream;
-use tidelake_core::plugin::SortColumn;
-use tidelake_core::table::TableSpec;
+use futures::{Stream, StreamExt};
 use tidelake_core::{Error, Result};
-use tokio::sync::mpsc;
 
-use super::Target;
-
-/// The columns that files are sorted by: partition columns first, so that each
-/// partition arrives in one piece.
-pub(super) fn columns(spec: &TableSpec) -> Vec<&str> {
-    let mut names: Vec<&str> = Vec::new();
-    for name in spec.layout.partition.columns.iter().chain(&spec.layout.sort) {
-        if !names.contains(&name.as_str()) {
-            names.push(name);
-        }
-    }
-    names
-}
-
-/// What a writer is told of the order within a file of `file_schema`.
-pub(super) fn within_file(spec: &TableSpec, file_schema: &SchemaRef) -> Vec<SortColumn> {
-    columns(spec)
-        .into_iter()
-        .filter_map(|name| file_schema.index_of(name).ok())
-        .map(|column| SortColumn { column, descending: false, nulls_first: true })
-        .collect()
-}
-
-/// The rows that arrive, sorted; as they come when the layout asks for no order.
-pub(super) fn sorted(
-    target: &Target,
-    mut rows: mpsc::Receiver<RecordBatch>,
+/// The rows of a stream, sorted by columns of `schema`; at least one is needed.
+pub(super) fn sort(
+    schema: &SchemaRef,
+    by: &[&str],
+    rows: impl Stream<Item = RecordBatch> + Send + 'static,
+    tasks: Arc<TaskContext>,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let input = futures::stream::poll_fn(move |cx| rows.poll_recv(cx));
-    let schema = target.schema.clone();
-    let order = columns(&target.spec)
-        .into_iter()
-        .map(|name| {
-            let options = SortOptions { descending: false, nulls_first: true };
-            Ok(PhysicalSortExpr::new(col(name, &schema)?, options))
-        })
+    let options = SortOptions { descending: false, nulls_first: true };
+    let order = by
+        .iter()
+        .map(|name| Ok(PhysicalSortExpr::new(col(name, schema)?, options)))
         .collect::<Result<Vec<_>, DataFusionError>>()
         .map_err(sort_error)?;
-    let Some(order) = LexOrdering::new(order) else {
-        return Ok(input.map(Ok).boxed());
-    };
+    let order = LexOrdering::new(order)
+        .ok_or_else(|| Error::internal("rows are to be sorted by no column"))?;
     let stream: SendableRecordBatchStream =
-        Box::pin(RecordBatchStreamAdapter::new(schema.clone(), input.map(Ok)));
+        Box::pin(RecordBatchStreamAdapter::new(schema.clone(), rows.map(Ok)));
     let source = Arrived { schema: schema.clone(), stream: Mutex::new(Some(stream)) };
-    let source =
-        StreamingTableExec::try_new(schema, vec![Arc::new(source)], None, None, false, None)
-            .map_err(sort_error)?;
+    let source = vec![Arc::new(source) as Arc<dyn PartitionStream>];
+    let source = StreamingTableExec::try_new(schema.clone(), source, None, None, false, None)
+        .map_err(sort_error)?;
     let sort = SortExec::new(order, Arc::new(source));
-    let sorted = sort.execute(0, target.tasks.clone()).map_err(sort_error)?;
+    let sorted = sort.execute(0, tasks).map_err(sort_error)?;
     Ok(sorted.map(|batch| batch.map_err(sort_error)).boxed())
 }
 
