@@ -116,7 +116,7 @@ impl Engine {
             spec,
             schema,
             table: lake.clone(),
-            tasks: budget.tasks.clone(),
+            shares: budget.shares.clone(),
             epoch: base.watermark.epoch,
             ..raw.clone()
         };

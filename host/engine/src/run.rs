@@ -79,7 +79,7 @@ impl Engine {
             table: lake.clone(),
             plugins: self.parts.plugins.clone(),
             writer,
-            tasks: budget.tasks.clone(),
+            shares: budget.shares.clone(),
             epoch: state.watermark.epoch,
         };
         let job = Job { chain: &chain, target: &target, budget: &budget, now, progress };

@@ -17,7 +17,6 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::TaskContext;
 use futures::StreamExt;
 use tidelake_core::failpoint;
 use tidelake_core::file::DataFile;
@@ -32,6 +31,7 @@ use tokio::sync::mpsc;
 
 use self::sort::Sorted;
 use crate::chain::{Chain, check_times};
+use crate::memory::Shares;
 use crate::units::PlannedUnit;
 
 /// Batches in flight between two stages.
@@ -48,8 +48,8 @@ pub(crate) struct Target {
     pub(crate) table: LakeTable,
     pub(crate) plugins: Arc<dyn Plugins>,
     pub(crate) writer: PluginInfo,
-    /// Memory, spill directory and batch size.
-    pub(crate) tasks: Arc<TaskContext>,
+    /// Memory for sorting.
+    pub(crate) shares: Shares,
     pub(crate) epoch: u64,
 }
 
@@ -199,7 +199,9 @@ pub(crate) async fn sort_and_write(
     naming: Naming,
 ) -> Result<Written> {
     let (command_tx, command_rx) = mpsc::channel(2 * CHANNEL);
-    let (pump, rows) = match sort::sorted(target, rows).await? {
+    // Kept until the files are written.
+    let share = target.shares.take().await?;
+    let (pump, rows) = match sort::sorted(target, &share, rows).await? {
         Sorted::Memory(rows) => (None, Box::new(rows) as write::Rows),
         Sorted::Stream(mut sorted) => {
             let (tx, mut rx) = mpsc::channel::<RecordBatch>(CHANNEL);

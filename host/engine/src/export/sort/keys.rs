@@ -10,26 +10,34 @@
 //! ```
 //!
 //! Sorting these is sorting the rows, stably, without looking at a column again.
+//! Rows mostly arrive in order of time, which is the last column then: a stable sort
+//! by the others is enough, and with few bits left it is one pass of counting.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use std::collections::HashMap;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder};
 use arrow::buffer::NullBuffer;
-use arrow::compute::{SortOptions, cast, rank};
-use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt32Type, UInt64Type};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    BinaryType, ByteArrayType, DataType, Float64Type, Int64Type, LargeBinaryType, LargeUtf8Type,
+    UInt64Type, Utf8Type,
+};
+use datafusion::common::hash_utils::RandomState;
 use tidelake_core::Result;
 
 /// Bits of the row's number.
 const ROW_BITS: u32 = 32;
+/// Keys of so many bits are counted: the counters stay in the processor's cache.
+const MOST_BITS_COUNTED: u32 = 16;
 
 /// What the values of a column are turned into before they are ranked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Form {
     Signed,
     Unsigned,
     Float,
-    Text,
-    Bytes,
-    /// Dictionaries that come as such.
-    Coded,
+    /// Texts and bytes, in arrays of this type.
+    Text(DataType),
 }
 
 fn form(data_type: &DataType) -> Option<Form> {
@@ -40,9 +48,10 @@ fn form(data_type: &DataType) -> Option<Form> {
         t if t.is_unsigned_integer() => Form::Unsigned,
         T::Boolean => Form::Unsigned,
         T::Float32 | T::Float64 => Form::Float,
-        T::Utf8 | T::LargeUtf8 | T::Utf8View => Form::Text,
-        T::Binary | T::LargeBinary | T::BinaryView => Form::Bytes,
-        T::Dictionary(_, values) if matches!(**values, T::Utf8 | T::LargeUtf8) => Form::Coded,
+        T::Utf8 | T::LargeUtf8 | T::Binary | T::LargeBinary => Form::Text(data_type.clone()),
+        T::Utf8View => Form::Text(T::LargeUtf8),
+        T::BinaryView => Form::Text(T::LargeBinary),
+        T::Dictionary(_, values) => form(values)?,
         _ => return None,
     })
 }
@@ -57,25 +66,52 @@ pub(super) fn can_rank(data_type: &DataType) -> bool {
 pub(super) const BYTES_PER_ROW: usize = 16 + 8 + 24;
 
 /// The order of the rows of these columns, nulls first, equal rows as they are:
-/// the numbers of the rows. `None` when that cannot be told by packed ranks (more
-/// than 96 bits a row, a column that cannot be ranked).
-pub(super) fn order(columns: &[ArrayRef]) -> Result<Option<Vec<u32>>> {
-    let rows = columns.first().map_or(0, |c| c.len());
+/// the numbers of the rows. Columns come in pieces. `None` when the order cannot be
+/// told by packed ranks (more than 96 bits a row, a column that cannot be ranked).
+pub(super) fn order(columns: &[Vec<ArrayRef>]) -> Result<Option<Vec<u32>>> {
+    let rows = columns.first().map_or(0, |pieces| pieces.iter().map(|p| p.len()).sum());
     let mut keys = vec![0u128; rows];
-    let mut left = u128::BITS - ROW_BITS;
-    for column in columns {
+    let mut bits = 0;
+    for (i, column) in columns.iter().enumerate() {
         let Some(ranks) = Ranks::of(column)? else { return Ok(None) };
-        let Some(rest) = left.checked_sub(ranks.bits) else { return Ok(None) };
-        left = rest;
+        if i + 1 == columns.len() && ranks.values.is_sorted() {
+            break;
+        }
+        bits += ranks.bits;
+        if bits > u128::BITS - ROW_BITS {
+            return Ok(None);
+        }
         for (key, rank) in keys.iter_mut().zip(&ranks.values) {
             *key = *key << ranks.bits | u128::from(*rank);
         }
+    }
+    if bits <= MOST_BITS_COUNTED {
+        return Ok(Some(counted(&keys, 1 << bits)));
     }
     for (row, key) in keys.iter_mut().enumerate() {
         *key = *key << ROW_BITS | row as u128;
     }
     keys.sort_unstable();
     Ok(Some(keys.into_iter().map(|key| key as u32).collect()))
+}
+
+/// The order of keys below `limit`, by counting them.
+fn counted(keys: &[u128], limit: usize) -> Vec<u32> {
+    let mut next = vec![0u32; limit];
+    for key in keys {
+        next[*key as usize] += 1;
+    }
+    let mut start = 0;
+    for next in &mut next {
+        (*next, start) = (start, start + *next);
+    }
+    let mut order = vec![0; keys.len()];
+    for (row, key) in keys.iter().enumerate() {
+        let next = &mut next[*key as usize];
+        order[*next as usize] = row as u32;
+        *next += 1;
+    }
+    order
 }
 
 /// The ranks of one column, and how many bits the largest one takes.
@@ -85,30 +121,32 @@ struct Ranks {
 }
 
 impl Ranks {
-    fn of(column: &ArrayRef) -> Result<Option<Self>> {
-        let Some(form) = form(column.data_type()) else { return Ok(None) };
-        let nulls = column.logical_nulls().filter(|n| n.null_count() > 0);
-        let values = match form {
-            Form::Signed => {
-                let column = cast(column, &DataType::Int64)?;
-                // Turning the sign bit moves negative numbers below the others.
-                let values = column.as_primitive::<Int64Type>().values();
-                values.iter().map(|v| *v as u64 ^ SIGN).collect()
-            }
-            Form::Unsigned => {
-                let column = cast(column, &DataType::UInt64)?;
-                column.as_primitive::<UInt64Type>().values().to_vec()
-            }
-            Form::Float => {
-                let column = cast(column, &DataType::Float64)?;
-                let values = column.as_primitive::<Float64Type>().values();
-                values.iter().map(|v| total_order(*v)).collect()
-            }
-            Form::Text => coded(&cast(column, &DataType::LargeUtf8)?, DataType::LargeUtf8)?,
-            Form::Bytes => coded(&cast(column, &DataType::LargeBinary)?, DataType::LargeBinary)?,
-            Form::Coded => coded(column, DataType::LargeUtf8)?,
+    fn of(pieces: &[ArrayRef]) -> Result<Option<Self>> {
+        let Some(form) = pieces.first().map(|p| form(p.data_type())) else {
+            return Ok(Some(Self { values: Vec::new(), bits: 0 }));
         };
-        Ok(Self::new(values, nulls.as_ref()))
+        let values = match form {
+            None => return Ok(None),
+            Some(Form::Signed) => each(pieces, &DataType::Int64, |piece, values| {
+                // Turning the sign bit moves negative numbers below the others.
+                let piece = piece.as_primitive::<Int64Type>().values();
+                values.extend(piece.iter().map(|v| *v as u64 ^ SIGN));
+            })?,
+            Some(Form::Unsigned) => each(pieces, &DataType::UInt64, |piece, values| {
+                values.extend_from_slice(piece.as_primitive::<UInt64Type>().values());
+            })?,
+            Some(Form::Float) => each(pieces, &DataType::Float64, |piece, values| {
+                let piece = piece.as_primitive::<Float64Type>().values();
+                values.extend(piece.iter().map(|v| total_order(*v)));
+            })?,
+            Some(Form::Text(data_type)) => match data_type {
+                DataType::Utf8 => places::<Utf8Type>(pieces, &data_type)?,
+                DataType::LargeUtf8 => places::<LargeUtf8Type>(pieces, &data_type)?,
+                DataType::Binary => places::<BinaryType>(pieces, &data_type)?,
+                _ => places::<LargeBinaryType>(pieces, &DataType::LargeBinary)?,
+            },
+        };
+        Ok(Self::new(values, nulls(pieces).as_ref()))
     }
 
     /// From numbers in the order of the values; those under nulls are whatever.
@@ -142,16 +180,68 @@ fn total_order(value: f64) -> u64 {
     if bits & SIGN == 0 { bits | SIGN } else { !bits }
 }
 
-/// The place of each value among the distinct ones.
-fn coded(column: &ArrayRef, values: DataType) -> Result<Vec<u64>> {
-    let data_type = DataType::Dictionary(Box::new(DataType::UInt32), Box::new(values));
-    let column = cast(column, &data_type)?;
-    let column = column.as_dictionary::<UInt32Type>();
-    let options = SortOptions { descending: false, nulls_first: true };
-    let ranks = rank(column.values(), Some(options))?;
-    // The key under a null may point anywhere.
-    let ranks = column.keys().values().iter().map(|key| ranks.get(*key as usize));
-    Ok(ranks.map(|rank| rank.copied().map_or(0, u64::from)).collect())
+/// Numbers of every value of every piece, brought to one type.
+fn each(
+    pieces: &[ArrayRef],
+    data_type: &DataType,
+    add: impl Fn(&ArrayRef, &mut Vec<u64>),
+) -> Result<Vec<u64>> {
+    let mut values = Vec::with_capacity(pieces.iter().map(|p| p.len()).sum());
+    for piece in pieces {
+        add(&cast(piece, data_type)?, &mut values);
+    }
+    Ok(values)
+}
+
+/// Where the pieces together have nulls; `None`: nowhere.
+fn nulls(pieces: &[ArrayRef]) -> Option<NullBuffer> {
+    let nulls: Vec<_> = pieces.iter().map(|p| (p.len(), p.logical_nulls())).collect();
+    if nulls.iter().all(|(_, n)| n.as_ref().is_none_or(|n| n.null_count() == 0)) {
+        return None;
+    }
+    let mut all = BooleanBufferBuilder::new(nulls.iter().map(|(rows, _)| rows).sum());
+    for (rows, nulls) in nulls {
+        match nulls {
+            Some(nulls) => all.append_buffer(nulls.inner()),
+            None => all.append_n(rows, true),
+        }
+    }
+    Some(NullBuffer::new(all.finish()))
+}
+
+/// The place of each value among the distinct ones; what is under nulls counts too.
+fn places<T: ByteArrayType>(pieces: &[ArrayRef], data_type: &DataType) -> Result<Vec<u64>> {
+    // Dictionaries and views become plain first; plain pieces are not copied.
+    let pieces = pieces.iter().map(|p| cast(p, data_type)).collect::<Result<Vec<_>, _>>()?;
+    let mut codes: HashMap<&[u8], u32, RandomState> = HashMap::default();
+    let mut distinct: Vec<&[u8]> = Vec::new();
+    let mut found = Vec::with_capacity(pieces.iter().map(|p| p.len()).sum());
+    let mut last: Option<(&[u8], u32)> = None;
+    for piece in &pieces {
+        let piece = piece.as_bytes::<T>();
+        for row in 0..piece.len() {
+            let value: &[u8] = piece.value(row).as_ref();
+            let code = match last {
+                Some((same, code)) if same == value => code,
+                _ => *codes.entry(value).or_insert_with(|| {
+                    distinct.push(value);
+                    distinct.len() as u32 - 1
+                }),
+            };
+            last = Some((value, code));
+            found.push(u64::from(code));
+        }
+    }
+    let mut order: Vec<u32> = (0..distinct.len() as u32).collect();
+    order.sort_unstable_by_key(|code| distinct[*code as usize]);
+    let mut places = vec![0; distinct.len()];
+    for (place, code) in order.into_iter().enumerate() {
+        places[code as usize] = place as u64;
+    }
+    for code in &mut found {
+        *code = places[*code as usize];
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -162,7 +252,7 @@ mod tests {
         BinaryArray, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array,
         StringArray, StringViewArray, TimestampMicrosecondArray, UInt64Array,
     };
-    use arrow::compute::{SortColumn, lexsort_to_indices, take};
+    use arrow::compute::{SortColumn, SortOptions, lexsort_to_indices, take};
     use arrow::datatypes::Int8Type;
     use proptest::prelude::*;
 
@@ -177,10 +267,20 @@ mod tests {
         columns.iter().map(|c| take(c, &order, None).expect("taken")).collect()
     }
 
+    /// The same by ranks, from two pieces.
     fn sorted(columns: &[ArrayRef]) -> Vec<ArrayRef> {
-        let order = order(columns).expect("ranked").expect("fits");
+        let cut = |c: &ArrayRef| {
+            vec![c.slice(0, c.len() / 3), c.slice(c.len() / 3, c.len() - c.len() / 3)]
+        };
+        let pieces: Vec<_> = columns.iter().map(cut).collect();
+        let order = order(&pieces).expect("ranked").expect("fits");
         let order = arrow::array::UInt32Array::from(order);
         columns.iter().map(|c| take(c, &order, None).expect("taken")).collect()
+    }
+
+    fn of(columns: &[&ArrayRef]) -> Option<Vec<u32>> {
+        let pieces: Vec<_> = columns.iter().map(|c| vec![ArrayRef::clone(c)]).collect();
+        order(&pieces).expect("ranked")
     }
 
     #[test]
@@ -211,16 +311,26 @@ mod tests {
     #[test]
     fn equal_rows_stay_as_they_are() {
         let column: ArrayRef = Arc::new(StringArray::from(vec!["b", "a", "b", "a"]));
-        assert_eq!(order(&[column]).expect("ranked"), Some(vec![1, 3, 0, 2]));
-        assert_eq!(order(&[]).expect("ranked"), Some(vec![]));
+        assert_eq!(of(&[&column]), Some(vec![1, 3, 0, 2]));
+        assert_eq!(of(&[]), Some(vec![]));
+    }
+
+    #[test]
+    fn a_last_column_that_is_in_order_costs_no_bits() {
+        let symbols: ArrayRef = Arc::new(StringArray::from(vec!["b", "a", "b", "a"]));
+        let times: ArrayRef = Arc::new(Int64Array::from(vec![1, 1, i64::MAX, i64::MAX]));
+        let wide: ArrayRef = Arc::new(Int64Array::from(vec![i64::MIN, i64::MAX, 0, 0]));
+        assert_eq!(of(&[&symbols, &wide, &times]), Some(vec![3, 1, 0, 2]));
+        assert_eq!(of(&[&symbols, &times]), Some(vec![1, 3, 0, 2]));
     }
 
     #[test]
     fn what_does_not_fit_is_left_to_others() {
         let wide: ArrayRef = Arc::new(Int64Array::from(vec![i64::MIN, i64::MAX]));
-        assert_eq!(order(&[wide.clone(), wide]).expect("ranked"), None);
+        let down: ArrayRef = Arc::new(Int64Array::from(vec![i64::MAX, i64::MIN]));
+        assert_eq!(of(&[&wide, &down]), None);
         let wide: ArrayRef = Arc::new(Int64Array::from(vec![Some(i64::MIN), None, Some(i64::MAX)]));
-        assert_eq!(order(&[wide]).expect("ranked"), None);
+        assert_eq!(of(&[&wide]), None);
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Sorting rows that fit into memory: one pass over packed keys, then one copy.
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::{concat, take};
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::interleave;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::memory_pool::MemoryReservation;
 use tidelake_core::{Error, Result};
@@ -11,8 +11,10 @@ use super::keys;
 /// Sorted rows, handed out batch by batch as they are put together.
 pub(in crate::export) struct MemorySorted {
     schema: SchemaRef,
-    columns: Vec<ArrayRef>,
-    order: UInt32Array,
+    batches: Vec<RecordBatch>,
+    /// The number of each batch's first row.
+    starts: Vec<usize>,
+    order: Vec<u32>,
     next: usize,
     batch_rows: usize,
     /// What the rows take; returned when they are gone.
@@ -34,26 +36,20 @@ pub(super) fn sort(
     batch_rows: usize,
     memory: MemoryReservation,
 ) -> Result<Outcome> {
-    let whole = |column: usize| {
-        let pieces: Vec<_> = batches.iter().map(|b| b.column(column).as_ref()).collect();
-        Ok::<_, Error>(match pieces.as_slice() {
-            [] => arrow::array::new_empty_array(schema.field(column).data_type()),
-            pieces => concat(pieces)?,
-        })
-    };
-    let keys = by.iter().map(|column| whole(*column)).collect::<Result<Vec<_>>>()?;
-    let Some(order) = keys::order(&keys)? else { return Ok(Outcome::Refused(batches)) };
-    let columns = (0..schema.fields().len())
-        .map(|column| match by.iter().position(|c| *c == column) {
-            Some(at) => Ok(keys[at].clone()),
-            None => whole(column),
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let order = UInt32Array::from(order);
+    let pieces = |column: usize| batches.iter().map(|b| b.column(column).clone()).collect();
+    let columns: Vec<Vec<ArrayRef>> = by.iter().map(|column| pieces(*column)).collect();
+    let Some(order) = keys::order(&columns)? else { return Ok(Outcome::Refused(batches)) };
+    let mut starts = Vec::with_capacity(batches.len());
+    let mut rows = 0;
+    for batch in &batches {
+        starts.push(rows);
+        rows += batch.num_rows();
+    }
     let schema = schema.clone();
     Ok(Outcome::Sorted(MemorySorted {
         schema,
-        columns,
+        batches,
+        starts,
         order,
         next: 0,
         batch_rows,
@@ -61,17 +57,34 @@ pub(super) fn sort(
     }))
 }
 
+impl MemorySorted {
+    /// Batch and row of rows by number.
+    fn places(&self, rows: &[u32]) -> Vec<(usize, usize)> {
+        rows.iter()
+            .map(|row| {
+                let row = *row as usize;
+                let batch = self.starts.partition_point(|start| *start <= row) - 1;
+                (batch, row - self.starts[batch])
+            })
+            .collect()
+    }
+}
+
 impl Iterator for MemorySorted {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rows = self.batch_rows.min(self.order.len() - self.next);
-        if rows == 0 {
+        let end = self.order.len().min(self.next + self.batch_rows);
+        if end == self.next {
             return None;
         }
-        let rows = self.order.slice(self.next, rows);
-        self.next += rows.len();
-        let columns = self.columns.iter().map(|column| take(column, &rows, None));
+        let places = self.places(&self.order[self.next..end]);
+        self.next = end;
+        let columns = (0..self.schema.fields().len()).map(|column| {
+            let pieces: Vec<&dyn Array> =
+                self.batches.iter().map(|b| b.column(column).as_ref()).collect();
+            interleave(&pieces, &places)
+        });
         let batch = columns
             .collect::<Result<Vec<_>, _>>()
             .and_then(|columns| RecordBatch::try_new(self.schema.clone(), columns));

@@ -23,10 +23,11 @@ use tokio::sync::mpsc;
 
 use self::memory::{MemorySorted, Outcome};
 use super::{Target, blocking, logical_bytes};
+use crate::memory::Share;
 
-/// More than this is not sorted in memory, however much there is: text columns
-/// cannot be put together beyond 2 GiB.
-const MOST_BYTES: u64 = 1 << 30;
+/// More rows than this are not sorted in memory, however much there is: they are
+/// numbered with 32 bits.
+const MOST_ROWS: usize = u32::MAX as usize;
 
 /// The columns that files are sorted by: partition columns first, so that each
 /// partition arrives in one piece.
@@ -56,8 +57,12 @@ pub(super) enum Sorted {
 }
 
 /// The rows that arrive, sorted; as they come when the layout asks for no order.
-pub(super) async fn sorted(target: &Target, rows: mpsc::Receiver<RecordBatch>) -> Result<Sorted> {
-    sort(&target.schema, &columns(&target.spec), &target.tasks, rows).await
+pub(super) async fn sorted(
+    target: &Target,
+    share: &Share,
+    rows: mpsc::Receiver<RecordBatch>,
+) -> Result<Sorted> {
+    sort(&target.schema, &columns(&target.spec), share.tasks(), rows).await
 }
 
 async fn sort(
@@ -97,14 +102,13 @@ async fn collect(
     memory: &MemoryReservation,
     batches: &mut Vec<RecordBatch>,
 ) -> bool {
-    let mut bytes = 0;
+    let mut count = 0;
     while let Some(batch) = rows.recv().await {
         let size = logical_bytes(&batch);
-        bytes += size;
-        // The rows as they came and put together, and their order.
-        let needed = 2 * size as usize + batch.num_rows() * keys::BYTES_PER_ROW;
+        count += batch.num_rows();
+        let needed = size as usize + batch.num_rows() * keys::BYTES_PER_ROW;
         batches.push(batch);
-        if bytes > MOST_BYTES || memory.try_grow(needed).is_err() {
+        if count > MOST_ROWS || memory.try_grow(needed).is_err() {
             return false;
         }
     }
