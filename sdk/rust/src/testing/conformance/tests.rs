@@ -124,7 +124,7 @@ fn every_defect_is_found_and_named() {
         "what is under a null shows: column `added`",
     );
     assert_found(&failures::<2>(), "sliced arrays", "column `added`, row ");
-    assert_found(&failures::<3>(), "a stream cut", "column `added`, row 1: 4.0 instead of 1.0");
+    assert_found(&failures::<3>(), "a stream cut", "column `added`, row 0: 2.0 instead of 1.0");
     assert_found(&failures::<4>(), "stopped by a snapshot", "cut at row 1: column `added`, row 1");
     assert_found(&failures::<5>(), "NaN", "panicked: no NaN, please");
     assert_found(&failures::<6>(), "one row", "not deterministic: column `added`, row 0");
