@@ -209,13 +209,13 @@ impl Parser<'_> {
         match word.as_str() {
             "not" => {
                 let operand = Box::new(self.expression(COMPARISON - 1)?);
-                return Ok(Expr::new(at, Node::Not(operand)));
+                Ok(Expr::new(at, Node::Not(operand)))
             }
             _ if self.take_symbol("(") => {
                 let arguments = self.list()?;
                 let function = Function::find(&name, arguments.len())
                     .map_err(|message| mistake(at, message))?;
-                return Ok(Expr::new(at, Node::Call(function, arguments)));
+                Ok(Expr::new(at, Node::Call(function, arguments)))
             }
             "true" => literal(Literal::Bool(true)),
             "false" => literal(Literal::Bool(false)),

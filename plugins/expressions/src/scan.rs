@@ -75,9 +75,7 @@ fn quoted(quote: char, text: &str) -> Option<(Token, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = chars.next() {
-        if c != quote {
-            value.push(c);
-        } else if chars.next_if(|(_, next)| *next == quote).is_some() {
+        if c != quote || chars.next_if(|(_, next)| *next == quote).is_some() {
             value.push(c);
         } else {
             let token = if quote == '"' { Token::Quoted(value) } else { Token::Text(value) };

@@ -1,6 +1,6 @@
 //! From options to what is computed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
@@ -108,12 +108,9 @@ impl Plan {
         rows: &Rows,
         series: usize,
     ) -> Result<Vec<ArrayRef>> {
-        let mut inputs = BTreeMap::new();
-        for index in self.columns() {
-            if !inputs.contains_key(&index) {
-                inputs.insert(index, numbers::read(batch, index)?);
-            }
-        }
+        let wanted: BTreeSet<usize> = self.columns().collect();
+        let inputs = wanted.into_iter().map(|index| Ok((index, numbers::read(batch, index)?)));
+        let inputs = inputs.collect::<Result<BTreeMap<_, _>>>()?;
         let mut out = vec![vec![f64::NAN; batch.rows()]; self.features];
         for lags in &mut self.lags {
             lags.compute(&inputs[&lags.column], rows, series, &mut out);

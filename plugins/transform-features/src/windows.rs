@@ -150,11 +150,9 @@ impl Windows {
                     value = log_change(previous, value);
                 }
                 let weight = weights.map(|weights| weights[row]);
-                let value = match weight {
-                    // Also when the weight is missing.
-                    Some(weight) if !(weight > 0.0) => f64::NAN,
-                    _ => value,
-                };
+                // A weight that is missing is not above 0 either.
+                let counts = weight.is_none_or(|weight| weight > 0.0);
+                let value = if counts { value } else { f64::NAN };
                 let part = state.add(extent, value, weight, rows.times[row]);
                 for feature in &self.features {
                     out[feature.output][row] = feature.result(&part, value);

@@ -144,11 +144,11 @@ fn windows_of_fractions_agree_with_two_passes() {
 fn what_was_rebuilt_goes_on_with_the_same_bits() {
     let (_, values) = streams().remove(6);
     let mut rolling = Rolling::default();
-    for row in 0..600 {
+    for (row, value) in values.iter().enumerate().take(600) {
         if rolling.len() == 37 {
             rolling.pop();
         }
-        let value = if row % 11 == 0 { f64::NAN } else { values[row] as f64 / 7.0 };
+        let value = if row % 11 == 0 { f64::NAN } else { *value as f64 / 7.0 };
         rolling.push(value, Some(1.0 + row as f64 / 3.0), Some(row as i64));
         let mut again = Rolling::default();
         again.values = rolling.values.clone();
