@@ -91,6 +91,7 @@ mod tests {
     use tidelake_sdk::array::{Array, RecordBatch};
     use tidelake_sdk::serde_json::json;
     use tidelake_sdk::testing;
+    use tidelake_sdk::testing::conformance::Suite;
 
     use super::*;
 
@@ -117,5 +118,16 @@ mod tests {
     fn a_missing_column_is_named() {
         let error = testing::transform::<Spread>(&quotes().schema(), &json!({}), &[]).unwrap_err();
         assert_eq!(error.message(), "option `ask`: there is no column `ask`");
+    }
+
+    /// What every plugin must keep to: nulls, NaN, slices, dictionaries, cut streams.
+    #[test]
+    fn conforms() {
+        let schema = Schema::new(vec![
+            Field::new("symbol", DataType::Utf8, false),
+            Field::new("bid", DataType::Float64, true),
+            Field::new("ask", DataType::Float64, true),
+        ]);
+        Suite::new(schema, json!({})).transform::<Spread>().unwrap();
     }
 }

@@ -5,7 +5,9 @@ use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
     ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use serde_json::{Value, json};
+use tidelake_sdk::testing::conformance::Suite;
 use tidelake_sdk::{Batch, Downsampler, Result, Roles, testing};
 
 use crate::Ohlcv;
@@ -124,4 +126,27 @@ fn errors_name_the_option() {
     assert!(message(json!({"price": "price", "open": "price"})).starts_with("option `open`"));
     assert!(message(json!({"open": "price"})).starts_with("option `high`"));
     assert!(message(json!({"prise": "price"})).contains("unknown field `prise`"));
+}
+
+#[test]
+fn conforms() {
+    let schema = |time: DataType| {
+        Schema::new(vec![
+            Field::new("symbol", DataType::Utf8, true),
+            Field::new("price", DataType::Float64, true),
+            Field::new("ts", time, false),
+            Field::new("size", DataType::Int64, true),
+            Field::new("venue", DataType::Int32, true),
+        ])
+    };
+    let micros = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    Suite::new(schema(micros), ticks_options())
+        .sums(&["volume"])
+        .downsampler::<Ohlcv>("ts", &["symbol"])
+        .unwrap();
+    Suite::new(schema(DataType::Date32), json!({"price": "price"}))
+        .downsampler::<Ohlcv>("ts", &["symbol", "venue"])
+        .unwrap();
+    let bars = json!({"open": "price", "high": "price", "low": "size", "close": "price"});
+    Suite::new(schema(DataType::Int64), bars).downsampler::<Ohlcv>("ts", &[]).unwrap();
 }

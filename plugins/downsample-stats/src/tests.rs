@@ -3,7 +3,9 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampSecondArray};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use serde_json::{Value, json};
+use tidelake_sdk::testing::conformance::Suite;
 use tidelake_sdk::{Batch, Downsampler, Result, Roles, testing};
 
 use crate::Stats;
@@ -103,4 +105,19 @@ fn errors_name_the_option() {
     assert!(message(json!({"columns": ["value", "nope"]})).starts_with("option `columns[1]`"));
     assert!(message(json!({"columns": ["sensor"]})).contains("not a number"));
     assert!(message(json!({"columns": ["value", "value"]})).contains("two columns"));
+}
+
+#[test]
+fn conforms() {
+    let schema = Schema::new(vec![
+        Field::new("at", DataType::Timestamp(TimeUnit::Millisecond, None), false),
+        Field::new("sensor", DataType::Utf8, true),
+        Field::new("value", DataType::Float64, true),
+        Field::new("level", DataType::Int16, true),
+    ]);
+    Suite::new(schema, json!({"columns": ["value", "level"]}))
+        .sums(&["value_sum", "value_mean", "value_stddev", "value_m2"])
+        .sums(&["level_mean", "level_stddev", "level_m2"])
+        .downsampler::<Stats>("at", &["sensor"])
+        .unwrap();
 }

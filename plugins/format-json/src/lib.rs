@@ -24,7 +24,7 @@
 //! JSON each, which every reader takes for one stream. The extension is `ndjson` all
 //! the same: readers look at the first bytes, and so does the host.
 
-mod floats;
+mod exact;
 
 use arrow_json::writer::{LineDelimited, Writer, WriterBuilder};
 use arrow_schema::{DataType, Field, SchemaRef};
@@ -86,7 +86,7 @@ impl FormatWriter for JsonFile {
         }
         let json = WriterBuilder::new()
             .with_explicit_nulls(options.explicit_nulls)
-            .with_encoder_factory(Arc::new(floats::Floats))
+            .with_encoder_factory(Arc::new(exact::Exact))
             .build::<_, LineDelimited>(Vec::with_capacity(BLOCK + BLOCK / 4));
         Ok(Self { json, compression: compression(&options.compression)?, out })
     }

@@ -5,8 +5,10 @@ use arrow_array::{
     ArrayRef, DurationSecondArray, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use serde_json::{Value, json};
 use tidelake_sdk::codec::{self, Algorithm};
+use tidelake_sdk::testing::conformance::Suite;
 use tidelake_sdk::{ErrorKind, testing};
 
 use crate::JsonFile;
@@ -77,4 +79,47 @@ fn what_cannot_be_held_is_refused_by_name() {
     assert!(error.message().contains("column `held`"));
     let error = write(&bars(), json!({"compression": "gzip(12)"})).unwrap_err();
     assert!(error.message().starts_with("option `compression`"));
+}
+
+/// Rows through arrow's own reader, texts and bytes in their plain layouts.
+fn read_back(file: &[u8], schema: &SchemaRef) -> Result<RecordBatch, String> {
+    let plain = |field: &FieldRef| {
+        let data_type = match field.data_type() {
+            DataType::Dictionary(_, values) => values.as_ref().clone(),
+            other => other.clone(),
+        };
+        field.as_ref().clone().with_data_type(data_type)
+    };
+    let schema = Arc::new(Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>()));
+    let reader =
+        arrow_json::ReaderBuilder::new(schema.clone()).with_batch_size(100_000).build(file);
+    let mut batches = reader.and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match batches.as_mut().map_err(|error| error.to_string())? {
+        batches if batches.is_empty() => Ok(RecordBatch::new_empty(schema)),
+        batches if batches.len() == 1 => Ok(batches.remove(0)),
+        batches => Err(format!("{} batches", batches.len())),
+    }
+}
+
+#[test]
+fn conforms() {
+    let schema = vec![
+        Field::new("ts", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
+        Field::new("symbol", DataType::Utf8, true),
+        Field::new("token", DataType::Binary, true),
+        Field::new("size", DataType::Int64, true),
+        Field::new("day", DataType::Date32, true),
+        Field::new("halted", DataType::Boolean, true),
+        Field::new("fee", DataType::Decimal128(20, 4), true),
+    ];
+    Suite::new(Schema::new(schema.clone()), json!({}))
+        .format_writer::<JsonFile>(Some(&read_back))
+        .unwrap();
+    // Of this reader, which does not know the names that floats have outside of JSON.
+    let mut with_floats = schema;
+    with_floats.push(Field::new("price", DataType::Float64, true));
+    for options in [json!({"explicit_nulls": true}), json!({"compression": "zstd(1)"})] {
+        let suite = Suite::new(Schema::new(with_floats.clone()), options);
+        suite.format_writer::<JsonFile>(None).unwrap();
+    }
 }

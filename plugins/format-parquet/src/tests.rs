@@ -4,11 +4,12 @@ use arrow_array::{
     Array, ArrayRef, Date64Array, DurationSecondArray, Float64Array, Int64Array, RecordBatch,
     StringArray, TimestampMicrosecondArray, TimestampSecondArray,
 };
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding};
 use serde_json::{Value, json};
+use tidelake_sdk::testing::conformance::Suite;
 use tidelake_sdk::{ErrorKind, SortColumn, testing};
 
 use crate::ParquetFile;
@@ -125,4 +126,37 @@ fn a_file_without_rows_is_a_file() {
     let batch = ticks(0);
     let file = write(&batch, &[], json!({})).unwrap();
     assert_eq!(reader(&file).metadata().file_metadata().num_rows(), 0);
+}
+
+/// Rows through the reader of the same library; foreign readers are in the scenarios.
+fn read_back(file: &[u8], _: &SchemaRef) -> Result<RecordBatch, String> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(file));
+    let reader = reader.map_err(|error| error.to_string())?.with_batch_size(100_000);
+    let schema = reader.schema().clone();
+    let batches = reader.build().map_err(|error| error.to_string())?;
+    let mut batches = batches.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+    match batches.len() {
+        0 => Ok(RecordBatch::new_empty(schema)),
+        1 => Ok(batches.remove(0)),
+        more => Err(format!("{more} batches")),
+    }
+}
+
+#[test]
+fn conforms() {
+    let schema = Schema::new(vec![
+        Field::new("ts", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
+        Field::new("symbol", DataType::Utf8, true),
+        Field::new("token", DataType::Binary, true),
+        Field::new("price", DataType::Float64, true),
+        Field::new("small", DataType::Float32, true),
+        Field::new("size", DataType::Int64, true),
+        Field::new("day", DataType::Date32, true),
+        Field::new("halted", DataType::Boolean, true),
+        Field::new("fee", DataType::Decimal128(20, 4), true),
+    ]);
+    for options in [json!({}), json!({"compression": "none", "row_group_rows": 1000})] {
+        let suite = Suite::new(schema.clone(), options);
+        suite.format_writer::<ParquetFile>(Some(&read_back)).unwrap();
+    }
 }

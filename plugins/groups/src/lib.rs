@@ -20,4 +20,4 @@ mod roles;
 mod table;
 
 pub use roles::{Keys, numbers, times, to_times};
-pub use table::{Groups, Run};
+pub use table::{Groups, Run, plain};

@@ -125,7 +125,7 @@ fn hash(key: &[u8]) -> u64 {
 }
 
 /// A dictionary's values, one for each row; other arrays as they are.
-pub(crate) fn plain(array: &ArrayRef) -> Result<ArrayRef> {
+pub fn plain(array: &ArrayRef) -> Result<ArrayRef> {
     match array.as_any_dictionary_opt() {
         Some(dictionary) => Ok(take(dictionary.values(), dictionary.keys(), None)?),
         None => Ok(array.clone()),

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use serde_json::{Value, json};
+use tidelake_sdk::testing::conformance::Suite;
 use tidelake_sdk::{ErrorKind, testing};
 
 use crate::Mask;
@@ -96,4 +97,27 @@ fn errors_name_the_option() {
     );
     let text = message(json!({"columns": ["account", "account"], "salt": "s"}));
     assert!(text.contains("named twice"), "{text}");
+}
+
+#[test]
+fn conforms() {
+    let venue = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let schema = Schema::new(vec![
+        Field::new("ts", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
+        Field::new("account", DataType::Utf8, true),
+        Field::new("venue", venue, true),
+        Field::new("client", DataType::Int64, true),
+        Field::new("price", DataType::Float64, true),
+        Field::new("token", DataType::Binary, true),
+        Field::new("note", DataType::Utf8, true),
+        Field::new("phone", DataType::Utf8, false),
+    ]);
+    let options = json!({"salt": "s", "length": 24, "columns": [
+        "account", "venue", "client", "token", "price",
+        {"name": "phone", "method": "truncate", "keep": 2},
+        {"name": "note", "method": "redact", "replacement": "(removed)"},
+    ]});
+    Suite::new(schema.clone(), options).ascending("ts").transform::<Mask>().unwrap();
+    let options = json!({"method": "redact", "columns": ["account", "venue", "price", "token"]});
+    Suite::new(schema, options).ascending("ts").transform::<Mask>().unwrap();
 }

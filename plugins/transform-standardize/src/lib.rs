@@ -18,18 +18,16 @@
 //! | step | does |
 //! |---|---|
 //! | `rename` | old name = new name |
-//! | `cast` | column = type, see [`types`] for the names |
+//! | `cast` | column = type, see [`types`](tidelake_expressions::types) for the names |
 //! | `defaults` | column = value that stands in for null |
-//! | `compute` | adds columns, or replaces one of the same name, see [`expr`] |
+//! | `compute` | adds columns, or replaces one of the same name, see [`tidelake_expressions`] |
 //! | `drop` | leaves columns out |
 //! | `order` | puts columns first; the others follow as they were |
 //!
 //! A value that cannot be cast is an error naming the column and the value. Columns
 //! that no step changes pass through without being copied. The plugin is row-wise.
 
-pub mod expr;
 mod plan;
-pub mod types;
 
 use std::collections::BTreeMap;
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Scalar, StringArray, new_empty_array};
-use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
+use arrow_schema::{Field, Fields, Schema, SchemaRef};
 use arrow_select::zip::zip;
 use serde_json::Value;
+use tidelake_expressions::{Expr, types};
 use tidelake_sdk::{Batch, Column, Error, Output, Result};
 
-use crate::expr::Expr;
-use crate::{StandardizeOptions, types};
+use crate::StandardizeOptions;
 
 /// What happens to a batch.
 pub(crate) struct Plan {
@@ -182,14 +182,10 @@ fn compute(
             |name: &str| live.iter().copied().find(|index| columns[*index].field.name() == name);
         let expr = Expr::parse(&computed.expr, &scope)
             .map_err(|error| error.at(format!("option `{option}`")))?;
-        // Types and mistakes show on no rows as well as on many.
-        let mut empty = |index: usize| {
-            let data_type: &DataType = columns[index].field.data_type();
-            Ok(new_empty_array(data_type))
-        };
-        let sample =
-            expr.evaluate(0, &mut empty).map_err(|error| error.at(format!("option `{option}`")))?;
-        let field = Field::new(&computed.name, sample.data_type().clone(), true);
+        let data_type = expr
+            .data_type(&|index| columns[index].field.data_type().clone())
+            .map_err(|error| error.at(format!("option `{option}`")))?;
+        let field = Field::new(&computed.name, data_type, true);
         let replaced = live.iter().position(|index| columns[*index].field.name() == &computed.name);
         columns.push(Planned { field, source: Source::Computed(expr) });
         match replaced {

@@ -5,11 +5,12 @@ use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
 };
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use serde_json::{Value, json};
+use tidelake_sdk::testing::conformance::Suite;
 use tidelake_sdk::{Result, testing};
 
-use crate::{Standardize, types};
+use crate::Standardize;
 
 fn batch() -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable([
@@ -133,7 +134,7 @@ fn mistakes_in_expressions_are_told_at_the_start() {
         ("close *", "a value expected, the end found"),
         ("nope + 1", "no column `nope`"),
         ("uper(symbol)", "no function `uper`"),
-        ("abs(1, 2)", "takes 1 arguments"),
+        ("abs(1, 2)", "takes 1 argument, not 2"),
         ("'open", "is not closed"),
         ("close close", "was not expected"),
         ("symbol and true", "option `compute[0].expr`"),
@@ -150,14 +151,26 @@ fn mistakes_in_expressions_are_told_at_the_start() {
 }
 
 #[test]
-fn types_have_names() {
-    assert_eq!(types::parse("decimal(18, 6)"), Some(DataType::Decimal128(18, 6)));
-    assert_eq!(types::parse("time(ms)"), Some(DataType::Time32(TimeUnit::Millisecond)));
-    assert_eq!(
-        types::parse("Timestamp(ns)"),
-        Some(DataType::Timestamp(TimeUnit::Nanosecond, None))
-    );
-    for wrong in ["decimal(40, 2)", "decimal(4, 6)", "timestamp", "int64()", "time(us", ""] {
-        assert_eq!(types::parse(wrong), None, "{wrong}");
-    }
+fn conforms() {
+    let schema = Schema::new(vec![
+        Field::new("Date", DataType::Timestamp(TimeUnit::Second, None), false),
+        Field::new("symbol", DataType::Utf8, true),
+        Field::new("close", DataType::Float64, true),
+        Field::new("volume", DataType::Int32, true),
+        Field::new("halted", DataType::Boolean, true),
+    ]);
+    let options = json!({
+        "rename": {"Date": "ts"},
+        "cast": {"ts": "timestamp(us, UTC)", "volume": "int64"},
+        "defaults": {"symbol": "?"},
+        "compute": [
+            {"name": "notional", "expr": "close * volume"},
+            {"name": "tag", "expr": "concat(upper(trim(symbol)), '-', volume)"},
+            {"name": "kept", "expr": "if(halted or symbol like 'E%', null, abs(close))"},
+            {"name": "odd", "expr": "volume in (1, 2, 3) or close not between 10 and 500"},
+        ],
+        "drop": ["halted"],
+        "order": ["symbol"],
+    });
+    Suite::new(schema, options).ascending("Date").transform::<Standardize>().unwrap();
 }

@@ -104,6 +104,11 @@ impl<'a> Output<'a> {
                 input.rows()
             )));
         }
+        if input.schema().fields() != self.schema.fields() {
+            return Err(Error::internal(
+                "rows can be selected only where the declared schema is the input's",
+            ));
+        }
         match &mut self.target {
             Target::Host(sink) => Ok(sink.emit_selected(&selection.sliced())?),
             Target::Memory(batches) => {

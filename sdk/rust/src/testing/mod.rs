@@ -2,7 +2,9 @@
 //! batches come one after the other, what is emitted is collected and checked.
 //!
 //! There is no component here and nothing crosses; native builds of plugins are
-//! measured with the same functions.
+//! measured with the same functions. [`conformance`] is what every plugin must keep to.
+
+pub mod conformance;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

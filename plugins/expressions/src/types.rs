@@ -70,18 +70,22 @@ fn unit(text: &str) -> Option<TimeUnit> {
     })
 }
 
-/// Casts every value or fails, naming the first that does not fit.
+/// Casts every value of a column or fails, naming the first that does not fit.
 pub fn cast(name: &str, array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    convert(array, to).map_err(|message| Error::column(name, message))
+}
+
+/// Casts every value or says what is in the way.
+pub(crate) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
     if array.data_type() == to {
         return Ok(array.clone());
     }
     if !can_cast_types(array.data_type(), to) {
-        let from = array.data_type();
-        return Err(Error::column(name, format!("{from} cannot be cast to {to}")));
+        return Err(format!("{} cannot be cast to {to}", array.data_type()));
     }
     // A safe cast makes nulls of what does not fit, so that it can be found.
     let cast = cast_with_options(array, to, &CastOptions { safe: true, ..Default::default() })
-        .map_err(|error| Error::column(name, error))?;
+        .map_err(|error| error.to_string())?;
     if cast.logical_null_count() > array.logical_null_count() {
         let (before, after) = (array.logical_nulls(), cast.logical_nulls());
         let lost = (0..array.len()).find(|row| {
@@ -89,7 +93,7 @@ pub fn cast(name: &str, array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
                 && after.as_ref().is_some_and(|nulls| nulls.is_null(*row))
         });
         let value = lost.and_then(|row| array_value_to_string(array, row).ok()).unwrap_or_default();
-        return Err(Error::column(name, format!("{value:?} cannot be cast to {to}")));
+        return Err(format!("{value:?} cannot be cast to {to}"));
     }
     Ok(cast)
 }
