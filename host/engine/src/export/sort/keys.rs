@@ -14,8 +14,9 @@
 //! by the others is enough, and with few bits left it is one pass of counting.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, GenericByteBuilder};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
@@ -65,16 +66,34 @@ pub(super) fn can_rank(data_type: &DataType) -> bool {
 /// rank, and what finding out the distinct texts of a column takes.
 pub(super) const BYTES_PER_ROW: usize = 16 + 8 + 24;
 
-/// The order of the rows of these columns, nulls first, equal rows as they are:
-/// the numbers of the rows. Columns come in pieces. `None` when the order cannot be
-/// told by packed ranks (more than 96 bits a row, a column that cannot be ranked).
-pub(super) fn order(columns: &[Vec<ArrayRef>]) -> Result<Option<Vec<u32>>> {
+/// A column of few distinct texts: row by row the place of its value among them.
+pub(super) struct Coded {
+    /// In order; the first one is null if the column has nulls.
+    pub(super) distinct: ArrayRef,
+    pub(super) codes: Vec<u32>,
+}
+
+/// The order of rows.
+pub(super) struct Order {
+    /// The numbers of the rows, in order.
+    pub(super) rows: Vec<u32>,
+    /// The columns as codes, where that is worth while; finding texts again by codes
+    /// spares looking them up where they are, all over the memory.
+    pub(super) coded: Vec<Option<Coded>>,
+}
+
+/// The order of the rows of these columns, nulls first, equal rows as they are.
+/// Columns come in pieces. `None` when the order cannot be told by packed ranks (more
+/// than 96 bits a row, a column that cannot be ranked).
+pub(super) fn order(columns: &[Vec<ArrayRef>]) -> Result<Option<Order>> {
     let rows = columns.first().map_or(0, |pieces| pieces.iter().map(|p| p.len()).sum());
     let mut keys = vec![0u128; rows];
+    let mut coded = Vec::with_capacity(columns.len());
     let mut bits = 0;
     for (i, column) in columns.iter().enumerate() {
         let Some(ranks) = Ranks::of(column)? else { return Ok(None) };
         if i + 1 == columns.len() && ranks.values.is_sorted() {
+            coded.push(ranks.coded());
             break;
         }
         bits += ranks.bits;
@@ -84,15 +103,18 @@ pub(super) fn order(columns: &[Vec<ArrayRef>]) -> Result<Option<Vec<u32>>> {
         for (key, rank) in keys.iter_mut().zip(&ranks.values) {
             *key = *key << ranks.bits | u128::from(*rank);
         }
+        coded.push(ranks.coded());
     }
-    if bits <= MOST_BITS_COUNTED {
-        return Ok(Some(counted(&keys, 1 << bits)));
-    }
-    for (row, key) in keys.iter_mut().enumerate() {
-        *key = *key << ROW_BITS | row as u128;
-    }
-    keys.sort_unstable();
-    Ok(Some(keys.into_iter().map(|key| key as u32).collect()))
+    let rows = if bits <= MOST_BITS_COUNTED {
+        counted(&keys, 1 << bits)
+    } else {
+        for (row, key) in keys.iter_mut().enumerate() {
+            *key = *key << ROW_BITS | row as u128;
+        }
+        keys.sort_unstable();
+        keys.into_iter().map(|key| key as u32).collect()
+    };
+    Ok(Some(Order { rows, coded }))
 }
 
 /// The order of keys below `limit`, by counting them.
@@ -118,14 +140,18 @@ fn counted(keys: &[u128], limit: usize) -> Vec<u32> {
 struct Ranks {
     values: Vec<u64>,
     bits: u32,
+    /// The values in order, when the ranks are places among them and they are few.
+    distinct: Option<ArrayRef>,
 }
 
 impl Ranks {
     fn of(pieces: &[ArrayRef]) -> Result<Option<Self>> {
-        let Some(form) = pieces.first().map(|p| form(p.data_type())) else {
-            return Ok(Some(Self { values: Vec::new(), bits: 0 }));
+        let Some(first) = pieces.first() else {
+            return Ok(Some(Self { values: Vec::new(), bits: 0, distinct: None }));
         };
-        let values = match form {
+        let nulls = nulls(pieces);
+        let nulls = nulls.as_ref();
+        let values = match form(first.data_type()) {
             None => return Ok(None),
             Some(Form::Signed) => each(pieces, &DataType::Int64, |piece, values| {
                 // Turning the sign bit moves negative numbers below the others.
@@ -139,14 +165,25 @@ impl Ranks {
                 let piece = piece.as_primitive::<Float64Type>().values();
                 values.extend(piece.iter().map(|v| total_order(*v)));
             })?,
-            Some(Form::Text(data_type)) => match data_type {
-                DataType::Utf8 => places::<Utf8Type>(pieces, &data_type)?,
-                DataType::LargeUtf8 => places::<LargeUtf8Type>(pieces, &data_type)?,
-                DataType::Binary => places::<BinaryType>(pieces, &data_type)?,
-                _ => places::<LargeBinaryType>(pieces, &DataType::LargeBinary)?,
-            },
+            Some(Form::Text(data_type)) => {
+                let found = match data_type {
+                    DataType::Utf8 => places::<Utf8Type>(pieces, &data_type, nulls)?,
+                    DataType::LargeUtf8 => places::<LargeUtf8Type>(pieces, &data_type, nulls)?,
+                    DataType::Binary => places::<BinaryType>(pieces, &data_type, nulls)?,
+                    _ => places::<LargeBinaryType>(pieces, &data_type, nulls)?,
+                };
+                let plain = first.data_type() == &data_type;
+                let ranks = Self::new(found.places, nulls);
+                return Ok(ranks.map(|r| Self { distinct: found.distinct.filter(|_| plain), ..r }));
+            }
         };
-        Ok(Self::new(values, nulls(pieces).as_ref()))
+        Ok(Self::new(values, nulls))
+    }
+
+    fn coded(self) -> Option<Coded> {
+        let codes = self.values;
+        let distinct = self.distinct?;
+        Some(Coded { distinct, codes: codes.into_iter().map(|code| code as u32).collect() })
     }
 
     /// From numbers in the order of the values; those under nulls are whatever.
@@ -168,7 +205,7 @@ impl Ranks {
                 }
             }
         }
-        Some(Self { values, bits: u64::BITS - largest.leading_zeros() })
+        Some(Self { values, bits: u64::BITS - largest.leading_zeros(), distinct: None })
     }
 }
 
@@ -209,48 +246,78 @@ fn nulls(pieces: &[ArrayRef]) -> Option<NullBuffer> {
     Some(NullBuffer::new(all.finish()))
 }
 
-/// The place of each value among the distinct ones; what is under nulls counts too.
-fn places<T: ByteArrayType>(pieces: &[ArrayRef], data_type: &DataType) -> Result<Vec<u64>> {
+/// Texts are worth being kept as codes when each occurs so often on average.
+const OFTEN: usize = 8;
+
+/// What [`places`] finds.
+struct Places {
+    /// The place of each value among the distinct ones; 0 where there is none.
+    places: Vec<u64>,
+    /// See [`Coded`]; `None` when there are too many.
+    distinct: Option<ArrayRef>,
+}
+
+/// Finds the distinct values of a column and puts them in order.
+fn places<T: ByteArrayType>(
+    pieces: &[ArrayRef],
+    data_type: &DataType,
+    nulls: Option<&NullBuffer>,
+) -> Result<Places> {
     // Dictionaries and views become plain first; plain pieces are not copied.
     let pieces = pieces.iter().map(|p| cast(p, data_type)).collect::<Result<Vec<_>, _>>()?;
     let mut codes: HashMap<&[u8], u32, RandomState> = HashMap::default();
-    let mut distinct: Vec<&[u8]> = Vec::new();
+    let mut distinct: Vec<&T::Native> = Vec::new();
     let mut found = Vec::with_capacity(pieces.iter().map(|p| p.len()).sum());
     let mut last: Option<(&[u8], u32)> = None;
     for piece in &pieces {
         let piece = piece.as_bytes::<T>();
         for row in 0..piece.len() {
-            let value: &[u8] = piece.value(row).as_ref();
+            if nulls.is_some_and(|nulls| nulls.is_null(found.len())) {
+                found.push(0);
+                continue;
+            }
+            let value = piece.value(row);
+            let bytes: &[u8] = value.as_ref();
             let code = match last {
-                Some((same, code)) if same == value => code,
-                _ => *codes.entry(value).or_insert_with(|| {
+                Some((same, code)) if same == bytes => code,
+                _ => *codes.entry(bytes).or_insert_with(|| {
                     distinct.push(value);
                     distinct.len() as u32 - 1
                 }),
             };
-            last = Some((value, code));
+            last = Some((bytes, code));
             found.push(u64::from(code));
         }
     }
     let mut order: Vec<u32> = (0..distinct.len() as u32).collect();
-    order.sort_unstable_by_key(|code| distinct[*code as usize]);
+    order.sort_unstable_by_key(|code| -> &[u8] { distinct[*code as usize].as_ref() });
     let mut places = vec![0; distinct.len()];
-    for (place, code) in order.into_iter().enumerate() {
-        places[code as usize] = place as u64;
+    for (place, code) in order.iter().enumerate() {
+        places[*code as usize] = place as u64;
     }
     for code in &mut found {
-        *code = places[*code as usize];
+        // There is none when all are null.
+        *code = places.get(*code as usize).copied().unwrap_or(0);
     }
-    Ok(found)
+    let few = distinct.len() <= found.len() / OFTEN;
+    let distinct = few.then(|| {
+        let mut values = GenericByteBuilder::<T>::new();
+        if nulls.is_some() {
+            values.append_null();
+        }
+        for code in order {
+            values.append_value(distinct[code as usize]);
+        }
+        Arc::new(values.finish()) as ArrayRef
+    });
+    Ok(Places { places: found, distinct })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{
         BinaryArray, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array,
-        StringArray, StringViewArray, TimestampMicrosecondArray, UInt64Array,
+        StringArray, StringViewArray, TimestampMicrosecondArray, UInt32Array, UInt64Array,
     };
     use arrow::compute::{SortColumn, SortOptions, lexsort_to_indices, take};
     use arrow::datatypes::Int8Type;
@@ -274,13 +341,20 @@ mod tests {
         };
         let pieces: Vec<_> = columns.iter().map(cut).collect();
         let order = order(&pieces).expect("ranked").expect("fits");
-        let order = arrow::array::UInt32Array::from(order);
-        columns.iter().map(|c| take(c, &order, None).expect("taken")).collect()
+        let rows = UInt32Array::from(order.rows);
+        let coded = |c: &Option<Coded>| {
+            let c = c.as_ref()?;
+            let codes = take(&UInt32Array::from(c.codes.clone()), &rows, None).expect("taken");
+            Some(take(&c.distinct, &codes, None).expect("taken"))
+        };
+        let taken = |c: &ArrayRef| take(c, &rows, None).expect("taken");
+        let columns = columns.iter().zip(&order.coded);
+        columns.map(|(column, c)| coded(c).unwrap_or_else(|| taken(column))).collect()
     }
 
     fn of(columns: &[&ArrayRef]) -> Option<Vec<u32>> {
         let pieces: Vec<_> = columns.iter().map(|c| vec![ArrayRef::clone(c)]).collect();
-        order(&pieces).expect("ranked")
+        order(&pieces).expect("ranked").map(|order| order.rows)
     }
 
     #[test]

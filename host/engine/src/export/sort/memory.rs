@@ -1,12 +1,13 @@
 //! Sorting rows that fit into memory: one pass over packed keys, then one copy.
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::compute::interleave;
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::{interleave, take};
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use datafusion::execution::memory_pool::MemoryReservation;
 use tidelake_core::{Error, Result};
 
-use super::keys;
+use super::keys::{self, Coded, Order};
 
 /// Sorted rows, handed out batch by batch as they are put together.
 pub(in crate::export) struct MemorySorted {
@@ -14,7 +15,9 @@ pub(in crate::export) struct MemorySorted {
     batches: Vec<RecordBatch>,
     /// The number of each batch's first row.
     starts: Vec<usize>,
-    order: Vec<u32>,
+    order: Order,
+    /// Where in the order a column's codes are, for those that have some.
+    codes: Vec<Option<usize>>,
     next: usize,
     batch_rows: usize,
     /// What the rows take; returned when they are gone.
@@ -45,12 +48,16 @@ pub(super) fn sort(
         starts.push(rows);
         rows += batch.num_rows();
     }
+    let codes = (0..schema.fields().len())
+        .map(|column| by.iter().position(|c| *c == column).filter(|at| order.coded[*at].is_some()))
+        .collect();
     let schema = schema.clone();
     Ok(Outcome::Sorted(MemorySorted {
         schema,
         batches,
         starts,
         order,
+        codes,
         next: 0,
         batch_rows,
         _memory: memory,
@@ -68,26 +75,41 @@ impl MemorySorted {
             })
             .collect()
     }
+
+    /// The values of a column in the order of rows.
+    fn column(
+        &self,
+        column: usize,
+        rows: &[u32],
+        places: &[(usize, usize)],
+    ) -> Result<ArrayRef, ArrowError> {
+        if let Some(Coded { distinct, codes }) =
+            self.codes[column].and_then(|at| self.order.coded[at].as_ref())
+        {
+            let codes = UInt32Array::from_iter_values(rows.iter().map(|row| codes[*row as usize]));
+            return take(distinct, &codes, None);
+        }
+        let pieces: Vec<&dyn Array> =
+            self.batches.iter().map(|b| b.column(column).as_ref()).collect();
+        interleave(&pieces, places)
+    }
 }
 
 impl Iterator for MemorySorted {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let end = self.order.len().min(self.next + self.batch_rows);
+        let end = self.order.rows.len().min(self.next + self.batch_rows);
         if end == self.next {
             return None;
         }
-        let places = self.places(&self.order[self.next..end]);
-        self.next = end;
-        let columns = (0..self.schema.fields().len()).map(|column| {
-            let pieces: Vec<&dyn Array> =
-                self.batches.iter().map(|b| b.column(column).as_ref()).collect();
-            interleave(&pieces, &places)
-        });
-        let batch = columns
+        let rows = &self.order.rows[self.next..end];
+        let places = self.places(rows);
+        let batch = (0..self.schema.fields().len())
+            .map(|column| self.column(column, rows, &places))
             .collect::<Result<Vec<_>, _>>()
             .and_then(|columns| RecordBatch::try_new(self.schema.clone(), columns));
+        self.next = end;
         Some(batch.map_err(Error::from))
     }
 }
