@@ -99,7 +99,7 @@ impl Gate {
         // First the flag: whoever meets a closed page must find it set.
         self.over.store(true, Ordering::Release);
         inner.closed.get_or_insert(now);
-        if inner.spans.iter().all(|span| retried(span, Span::close)) {
+        if inner.spans.iter().all(|span| protected(span, Span::close)) {
             inner.deadline = None;
         } else {
             self.ask_for_look(&mut inner, now + AGAIN);
@@ -126,7 +126,7 @@ impl Gate {
         if inner.closed.is_none() {
             return true;
         }
-        let open = inner.spans.iter().all(|span| retried(span, Span::open));
+        let open = inner.spans.iter().all(|span| protected(span, Span::open));
         if open {
             inner.closed = None;
             self.over.store(false, Ordering::Release);
@@ -144,7 +144,7 @@ impl Gate {
 }
 
 /// Protects a span; what the system says against it is logged.
-fn retried(span: &Span, protect: fn(&Span) -> std::io::Result<()>) -> bool {
+fn protected(span: &Span, protect: fn(&Span) -> std::io::Result<()>) -> bool {
     match protect(span) {
         Ok(()) => true,
         Err(error) => {
