@@ -77,11 +77,8 @@ impl Gate {
     pub(super) fn disarm(&self) -> Verdict {
         let mut inner = self.lock();
         inner.deadline = None;
-        match inner.closed {
-            None => Verdict::InTime,
-            Some(at) if self.open(&mut inner) => Verdict::Late(at),
-            Some(at) => Verdict::Dead(at),
-        }
+        let Some(at) = inner.closed else { return Verdict::InTime };
+        if self.open(&mut inner) { Verdict::Late(at) } else { Verdict::Dead(at) }
     }
 
     /// The watchdog's look, for which it was asked at this time.
