@@ -266,12 +266,15 @@ mod tests {
         instrument(&wat::parse_str(component).expect("text")).expect("instrumented")
     }
 
-    /// Polls and memories of every module, as they are in the result.
-    fn look(component: &[u8]) -> Vec<(Vec<(u32, u64)>, Vec<wasmparser::MemoryType>)> {
+    /// Polls of a module (memory and address), and its memories.
+    type Seen = (Vec<(u32, u64)>, Vec<wasmparser::MemoryType>);
+
+    /// What is in every module of the result.
+    fn look(component: &[u8]) -> Vec<Seen> {
         Validator::new_with_features(WasmFeatures::default())
             .validate_all(component)
             .expect("valid");
-        let mut modules = Vec::new();
+        let mut modules: Vec<Seen> = Vec::new();
         for payload in Parser::new(0).parse_all(component) {
             match payload.expect("payload") {
                 Payload::ModuleSection { .. } => modules.push((Vec::new(), Vec::new())),

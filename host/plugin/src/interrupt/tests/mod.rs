@@ -1,5 +1,6 @@
 //! Guests that never come back, against both ways of stopping them.
 
+mod cost;
 mod guests;
 mod stress;
 
@@ -52,8 +53,11 @@ impl Host {
 
     fn compile(&self, text: &str) -> InstancePre<State> {
         let bytes = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
-        let prepared = self.interrupter.prepare(&bytes).expect("prepared");
-        let component = Component::new(&self.engine, &*prepared).expect("compiled");
+        self.compile_as_is(&self.interrupter.prepare(&bytes).expect("prepared"))
+    }
+
+    fn compile_as_is(&self, bytes: &[u8]) -> InstancePre<State> {
+        let component = Component::new(&self.engine, bytes).expect("compiled");
         let mut linker = Linker::new(&self.engine);
         v0_1::link(&mut linker).expect("linked");
         inert::link(&mut linker, &component).expect("linked");
@@ -275,5 +279,37 @@ fn no_guest_can_touch_a_poll_page() {
         let double = wat::parse_str("(component (core module (memory 1 65521)))").expect("text");
         let error = host.interrupter.prepare(&double).expect_err("refused");
         assert!(error.to_string().contains("keeps for itself"), "{error:?}");
+    }
+}
+
+/// Why every poll has an address of its own: with one for both loops the inner one
+/// is not stopped. This shows what the compiler does with loads; it is not a test
+/// of anything here.
+#[test]
+#[ignore = "shows how the compiler merges loads; takes seconds"]
+fn one_address_for_two_loops_would_not_do() {
+    for host in Host::all().iter().filter(|host| host.is_polls()) {
+        for (outer, inner) in [(0, 1), (0, 0)] {
+            let text = guests::single(
+                &format!(
+                    r#"(memory 1 65521) (func (export "go") (result i32) (local i32)
+                        (loop $outer
+                            (drop (i32.load8_u offset={outer} (i32.const 0)))
+                            (local.set 0 (i32.const 0))
+                            (loop $inner
+                                (drop (i32.load8_u offset={inner} (i32.const 0)))
+                                (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+                                (br_if $inner (i32.ne (local.get 0) (i32.const -1))))
+                            (br $outer))
+                        (unreachable))"#
+                ),
+                &["go"],
+            );
+            let pre = host.compile_as_is(&wat::parse_str(text).expect("text"));
+            let mut guest = host.guest(&pre, PATIENCE).expect("instance");
+            let since = Instant::now();
+            assert!(guest.call("go", LIMIT).is_err());
+            println!("polls at {outer} and {inner}: stopped after {:?}", since.elapsed());
+        }
     }
 }
