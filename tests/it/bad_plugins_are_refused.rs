@@ -29,7 +29,20 @@ fn project(chain: &str) -> Project {
 
 /// Runs with this plugin in the chain; then without it: no row is missing.
 fn run_with(bytes: &[u8]) -> Outcome {
-    let project = project(CHAIN);
+    run_in(CHAIN, bytes)
+}
+
+/// As [`run_with`], with each of the ways in which plugins are stopped. Either must
+/// fail in these words.
+fn fails_however_stopped(bytes: &[u8], words: &[&str]) {
+    for interrupt in ["polls", "epochs"] {
+        let chain = format!("[engine]\ninterrupt = {interrupt:?}\n{CHAIN}");
+        run_in(&chain, bytes).fails(1, words);
+    }
+}
+
+fn run_in(chain: &str, bytes: &[u8]) -> Outcome {
+    let project = project(chain);
     project.write("guest.wasm", bytes);
     let outcome = project.run(&["run", "--now", "2024-04-01"]);
     project.configure(&ticks::config("delta", ""));
@@ -81,15 +94,15 @@ fn a_plugin_of_the_wrong_world_is_refused() {
 
 #[test]
 fn a_plugin_that_traps_says_its_own_last_words() {
-    run_with(&guest("guest-panics")).fails(1, &["guest", "the guest gives up on row 7"]);
+    fails_however_stopped(&guest("guest-panics"), &["guest", "the guest gives up on row 7"]);
 }
 
 #[test]
 fn a_plugin_that_loops_is_stopped_at_its_deadline() {
-    run_with(&guest("guest-loops")).fails(1, &["guest", "deadline"]);
+    fails_however_stopped(&guest("guest-loops"), &["guest", "did not finish within 2s"]);
 }
 
 #[test]
 fn a_plugin_that_eats_memory_meets_its_cap() {
-    run_with(&guest("guest-eats")).fails(1, &["guest", "memory"]);
+    fails_however_stopped(&guest("guest-eats"), &["guest", "memory"]);
 }

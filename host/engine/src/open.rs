@@ -73,6 +73,7 @@ impl Engine {
             plugin_dirs: options.plugin_dirs.clone(),
             sources,
             cache_dir,
+            interrupt: config.engine.interrupt,
             ..HostOptions::default()
         })
     }

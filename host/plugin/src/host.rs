@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::SchemaRef;
 use serde_json::Value;
-use tidelake_core::config::PluginConfig;
+use tidelake_core::config::{Interruption, PluginConfig};
 use tidelake_core::plugin::{
     ByteSink, DownsampleSpec, Downsampler, FormatWriter, PluginContext, PluginInfo, PluginKind,
     Plugins, SortColumn, Transform,
@@ -16,7 +16,8 @@ use tidelake_core::plugin::{
 use tidelake_core::{Error, Result};
 
 use crate::crossing::recycle::Recycler;
-use crate::engine::{self, Epochs};
+use crate::engine;
+use crate::interrupt;
 use crate::load::{Cache, Loader, is_name};
 use crate::run::downsampler::WasmDownsampler;
 use crate::run::plugin::Plugin;
@@ -36,6 +37,9 @@ pub struct HostOptions {
     pub cache_dir: PathBuf,
     /// Bytes that a plugin may emit or write in one call before the host takes them.
     pub output_cap: u64,
+    /// How plugins are stopped at their deadline. Where polls are not possible,
+    /// epochs take their place.
+    pub interrupt: Interruption,
 }
 
 impl Default for HostOptions {
@@ -45,6 +49,7 @@ impl Default for HostOptions {
             sources: BTreeMap::new(),
             cache_dir: PathBuf::from("plugin-cache"),
             output_cap: 256 << 20,
+            interrupt: Interruption::default(),
         }
     }
 }
@@ -74,8 +79,7 @@ impl fmt::Debug for PluginHost {
 impl PluginHost {
     /// A host that loads plugins when they are first asked for.
     pub fn new(options: HostOptions) -> Result<Self> {
-        let interrupter = Arc::new(Epochs::default());
-        let engine = engine::build(&*interrupter)?;
+        let (engine, interrupter) = interrupt::choose(options.interrupt, engine::build)?;
         let cache = Cache::new(options.cache_dir.clone());
         let keep = std::thread::available_parallelism().map_or(4, |n| n.get()) + 1;
         Ok(Self {
@@ -115,6 +119,11 @@ impl PluginHost {
     /// that runs it reserves when it is admitted.
     pub fn memory(&self, name: &str) -> u64 {
         self.config(name).memory
+    }
+
+    /// How plugins are stopped at their deadline, here and now.
+    pub fn interruption(&self) -> Interruption {
+        self.loader.interrupter.kind()
     }
 
     /// What each plugin that was asked for did so far.

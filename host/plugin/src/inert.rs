@@ -102,6 +102,7 @@ pub(crate) fn link(linker: &mut Linker<State>, component: &Component) -> Result<
                 ComponentItem::ComponentFunc(_) => {
                     let path = format!("{family}#{name}");
                     instance.func_new(name, move |mut cx, ty, params, results| {
+                        cx.data().in_time()?;
                         let answer = answer(&mut cx, &path, params, ty.results().next());
                         for param in params {
                             release(&mut cx, param)?;
@@ -109,7 +110,7 @@ pub(crate) fn link(linker: &mut Linker<State>, component: &Component) -> Result<
                         if let (Some(slot), Some(value)) = (results.first_mut(), answer?) {
                             *slot = value;
                         }
-                        Ok(())
+                        cx.data().in_time()
                     })?;
                 }
                 _ => {}

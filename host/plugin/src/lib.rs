@@ -13,13 +13,15 @@
 //! 4. `bindings`: one module for each released version of `wit/`, linked by hand,
 //!    and `inert`, what language runtimes import of WASI without needing it.
 //!
-//! Guests run on the thread that calls, which must be one that may block.
+//! Guests run on the thread that calls, which must be one that may block. What
+//! stops them when they do not come back is `interrupt`.
 
 mod bindings;
 mod crossing;
 mod engine;
 mod host;
 mod inert;
+mod interrupt;
 mod load;
 mod run;
 mod stats;
@@ -27,3 +29,4 @@ mod text;
 
 pub use host::{HostOptions, PluginHost};
 pub use stats::{Metric, PluginStats};
+pub use tidelake_core::config::Interruption;

@@ -1,7 +1,8 @@
 //! Files that are no plugins, and plugins that misbehave: each gets an error that
-//! says what is wrong, and none takes the process with it.
+//! says what is wrong, and none takes the process with it. Errors are the same,
+//! whatever stops plugins at their deadline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,16 +10,21 @@ use tempfile::TempDir;
 use tidelake_core::config::PluginConfig;
 use tidelake_core::plugin::Plugins;
 use tidelake_core::{Error, ErrorKind};
-use tidelake_plugin::{HostOptions, PluginHost};
+use tidelake_plugin::{HostOptions, Interruption, PluginHost};
 
 /// A component that claims to be a transform and whose `describe` runs `body`.
 fn claims(version: &str, imports: &str, body: &str) -> Vec<u8> {
+    claims_with(version, imports, "", body)
+}
+
+/// As [`claims`], with more in its module.
+fn claims_with(version: &str, imports: &str, fields: &str, body: &str) -> Vec<u8> {
     let text = format!(
         r#"(component
             {imports}
             (core module $m
                 (memory (export "memory") 1)
-                (func (export "describe") (result i32) {body}))
+                (func (export "describe") (result i32) {body}) {fields})
             (core instance $i (instantiate $m))
             (func $describe (result string)
                 (canon lift (core func $i "describe") (memory (core memory $i "memory"))))
@@ -44,13 +50,20 @@ fn says(json: &str) -> Vec<u8> {
     claims("0.1.0", "", &format!("{stores} {head} (i32.const 0)"))
 }
 
+const KINDS: [Interruption; 2] = [Interruption::Polls, Interruption::Epochs];
+
 fn host(dir: &TempDir) -> PluginHost {
+    host_with(dir, Interruption::default())
+}
+
+fn host_with(dir: &TempDir, interrupt: Interruption) -> PluginHost {
     let config = PluginConfig { source: None, memory: 8_000_000, deadline_ms: 100 };
     let sources = ["evil"].map(|name| (name.to_owned(), config.clone()));
     PluginHost::new(HostOptions {
         plugin_dirs: vec![dir.path().join("plugins")],
         sources: BTreeMap::from(sources),
         cache_dir: dir.path().join("cache"),
+        interrupt,
         ..HostOptions::default()
     })
     .expect("host")
@@ -66,11 +79,16 @@ fn install(dir: &TempDir, name: &str, bytes: &[u8]) {
 fn refused(bytes: &[u8]) -> Error {
     let dir = TempDir::new().expect("directory");
     install(&dir, "evil", bytes);
-    let error = host(&dir).describe("evil").expect_err("refused");
-    let named = |key: &str| error.context().iter().any(|(k, _)| *k == key);
-    assert!(named("plugin") && named("path"), "{error:?}");
-    assert!(error.help().is_some(), "{error:?}");
-    error
+    let [one, other] = KINDS.map(|kind| {
+        let error = host_with(&dir, kind).describe("evil").expect_err("refused");
+        let named = |key: &str| error.context().iter().any(|(k, _)| *k == key);
+        assert!(named("plugin") && named("path"), "{error:?}");
+        assert!(error.help().is_some(), "{error:?}");
+        error
+    });
+    assert_eq!(one.to_string(), other.to_string());
+    assert_eq!((one.kind(), one.help()), (other.kind(), other.help()));
+    one
 }
 
 fn cached(dir: &Path) -> usize {
@@ -121,6 +139,43 @@ fn an_endless_loop_ends_at_the_deadline() {
     let error = refused(&claims("0.1.0", "", "(loop (br 0)) unreachable"));
     assert!(error.message().contains("did not finish within 100ms"), "{error:?}");
     assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn the_deadline_is_kept_in_start_and_without_loops() {
+    let fib = "(func $fib (param i32) (result i32)
+        (if (result i32) (i32.lt_u (local.get 0) (i32.const 2))
+            (then (local.get 0))
+            (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1)))
+                           (call $fib (i32.sub (local.get 0) (i32.const 2)))))))";
+    for (fields, body) in [
+        ("(func $spin (loop (br 0))) (start $spin)", "unreachable"),
+        (fib, "(call $fib (i32.const 60))"),
+    ] {
+        let error = refused(&claims_with("0.1.0", "", fields, body));
+        assert!(error.message().contains("did not finish within 100ms"), "{error:?}");
+    }
+}
+
+#[test]
+fn what_is_compiled_for_one_way_of_stopping_is_not_used_for_another() {
+    let dir = TempDir::new().expect("directory");
+    install(&dir, "evil", &claims("0.1.0", "", "(loop (br 0)) unreachable"));
+    let mut ways = BTreeSet::new();
+    for kind in [KINDS, KINDS].concat() {
+        let host = host_with(&dir, kind);
+        let error = host.describe("evil").expect_err("stopped");
+        assert!(error.message().contains("did not finish"), "{error:?}");
+        ways.insert(format!("{:?}", host.interruption()));
+    }
+    assert_eq!(cached(dir.path()), ways.len());
+}
+
+#[test]
+fn what_only_polls_would_make_valid_is_refused() {
+    // The first memory that the module has not is the one that polls would add.
+    let thief = claims("0.1.0", "", "(i32.load 1 (i32.const 0))");
+    assert!(refused(&thief).message().contains("cannot be compiled"));
 }
 
 #[test]

@@ -73,11 +73,31 @@ pub struct EngineConfig {
     pub memory: u64,
     /// `threads`: units worked on at once; default: one a core.
     pub threads: Option<usize>,
+    /// `interrupt`: how plugins are stopped at their deadline.
+    pub interrupt: Interruption,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { memory: 512_000_000, threads: None }
+        Self { memory: 512_000_000, threads: None, interrupt: Interruption::default() }
+    }
+}
+
+/// How a plugin is stopped that does not finish before its deadline. Default:
+/// polls on Linux (x86-64 and ARM64), epochs elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Interruption {
+    /// Its code loads from a page that is protected at the deadline: almost free.
+    Polls,
+    /// Its code compares a counter: slower, and possible everywhere.
+    Epochs,
+}
+
+impl Default for Interruption {
+    fn default() -> Self {
+        let cheap =
+            cfg!(target_os = "linux") && cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+        if cheap { Self::Polls } else { Self::Epochs }
     }
 }
 

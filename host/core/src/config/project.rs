@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::size::{format_bytes, parse_bytes, parse_millis};
 use super::walk::{At, Section};
-use super::{Config, EngineConfig, HotConfig, LakeConfig, PluginConfig, table};
+use super::{Config, EngineConfig, HotConfig, Interruption, LakeConfig, PluginConfig, table};
 use crate::error::{Error, Result};
 
 /// Less memory than this cannot sort and compress at the same time.
@@ -110,6 +110,17 @@ fn engine(root: &mut Section<'_>) -> EngineConfig {
             engine.memory = memory.value;
         }
         engine.threads = section.integer("threads", 1..1_025).map(|t| t.value as usize);
+        if let Some(interrupt) = section.string("interrupt") {
+            match interrupt.value {
+                "polls" => engine.interrupt = Interruption::Polls,
+                "epochs" => engine.interrupt = Interruption::Epochs,
+                other => section.problems.add_with_help(
+                    interrupt.span,
+                    format!("{other:?} is not a way to stop plugins"),
+                    "write \"polls\" or \"epochs\", or leave it out",
+                ),
+            }
+        }
     }
     engine
 }

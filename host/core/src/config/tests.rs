@@ -27,7 +27,7 @@ fn one_line_is_enough() {
     let config = parse("[table.trades]\ntime = \"ts\"\n").unwrap();
     assert_eq!(config.hot, HotConfig::Embedded { path: "hot".into() });
     assert_eq!(config.lake.url, "lake");
-    assert_eq!(config.engine, EngineConfig { memory: 512_000_000, threads: None });
+    assert_eq!(config.engine, EngineConfig::default());
     let table = &config.tables["trades"];
     assert_eq!(table.layout.format, "delta");
     assert_eq!(table.layout.log(), LogKind::Delta);
@@ -52,6 +52,7 @@ fn every_key_is_read() {
         [engine]
         memory = "1GiB"
         threads = 2
+        interrupt = "epochs"
 
         [table.trades]
         time = "ts"
@@ -92,7 +93,10 @@ fn every_key_is_read() {
         "#,
     )
     .unwrap();
-    assert_eq!(config.engine, EngineConfig { memory: 1 << 30, threads: Some(2) });
+    assert_eq!(
+        config.engine,
+        EngineConfig { memory: 1 << 30, threads: Some(2), interrupt: Interruption::Epochs }
+    );
     let table = &config.tables["trades"];
     assert_eq!(table.layout.sort, ["symbol", "ts"]);
     assert_eq!(table.layout.partition.period, Period::Month);
@@ -259,6 +263,10 @@ fn names_and_shapes() {
     assert_problems(
         "[table.t]\ntime = \"\"\nkey = [\"a\", \"a\", 3]\ntransform = { plugin = \"x\" }\n",
         &[(2, &["empty"]), (3, &["twice"]), (3, &["integer"]), (4, &["[[table.t.transform]]"])],
+    );
+    assert_problems(
+        "[engine]\ninterrupt = \"never\"\n",
+        &[(2, &["never", "\"polls\"", "\"epochs\""])],
     );
     assert_problems(
         "[hot]\npath = \"data\"\n[lake]\nurl = \"./data/lake\"\n",

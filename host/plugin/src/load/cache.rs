@@ -4,7 +4,8 @@
 //! So the directory is the host's alone (mode 0700), and one that others may
 //! write to is not used. A checksum finds damage; an entry that does not match is
 //! compiled again. The name holds the plugin's digest and a hash of everything
-//! in the engine that compiled code depends on.
+//! that compiled code depends on besides: in the engine, and in what was added to
+//! the plugin so that it can be stopped.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,6 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::component::Component;
 use wasmtime::{Engine, Result};
 use xxhash_rust::xxh3::xxh3_128;
+
+use crate::interrupt::Interrupter;
 
 const MAGIC: &[u8; 8] = b"tidecwa1";
 const HEAD: usize = MAGIC.len() + 16;
@@ -35,10 +38,11 @@ impl Cache {
     pub(crate) fn component(
         &self,
         engine: &Engine,
+        interrupter: &dyn Interrupter,
         digest: &str,
         bytes: &[u8],
     ) -> Result<Component> {
-        let path = self.path(engine, digest);
+        let path = self.path(engine, interrupter, digest);
         let usable = match self.prepare() {
             Ok(()) => true,
             Err(error) => {
@@ -58,7 +62,7 @@ impl Cache {
                     "a cached plugin does not load and is compiled again"),
             }
         }
-        let code = engine.precompile_component(bytes)?;
+        let code = engine.precompile_component(&interrupter.prepare(bytes)?)?;
         if usable && let Err(error) = write(&path, &code) {
             tracing::warn!(%error, path = %path.display(), "a compiled plugin could not be kept");
         }
@@ -69,9 +73,10 @@ impl Cache {
         }
     }
 
-    fn path(&self, engine: &Engine, digest: &str) -> PathBuf {
+    fn path(&self, engine: &Engine, interrupter: &dyn Interrupter, digest: &str) -> PathBuf {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
+        interrupter.variant().hash(&mut hasher);
         self.directory.join(format!("{digest}-{:016x}.cwasm", hasher.finish()))
     }
 

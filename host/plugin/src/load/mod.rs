@@ -20,8 +20,8 @@ pub(crate) use cache::Cache;
 pub(crate) use describe::is_name;
 
 use crate::bindings::v0_1;
-use crate::engine::Epochs;
 use crate::inert;
+use crate::interrupt::Interrupter;
 use crate::run::plugin::Plugin;
 use crate::run::state::{Shared, State};
 
@@ -32,7 +32,7 @@ const LARGEST: u64 = 256 << 20;
 #[derive(Debug)]
 pub(crate) struct Loader {
     pub(crate) engine: Engine,
-    pub(crate) interrupter: Arc<Epochs>,
+    pub(crate) interrupter: Arc<dyn Interrupter>,
     pub(crate) cache: Cache,
     /// Idle instances kept for each plugin.
     pub(crate) keep: usize,
@@ -59,7 +59,7 @@ impl Loader {
         };
         let component = self
             .cache
-            .component(&self.engine, &digest, &bytes)
+            .component(&self.engine, &*self.interrupter, &digest, &bytes)
             .map_err(|error| refuse("cannot be compiled", error))?;
         let pre = self
             .link(&component)

@@ -10,10 +10,11 @@ use wasmtime::component::{ComponentNamedList, Lift, Lower, ResourceAny, TypedFun
 use wasmtime::{Store, component};
 
 use super::fault;
+use super::limits::Limits;
 use super::plugin::Plugin;
 use super::state::State;
 use crate::bindings::v0_1::{Create, ErrorCode, GuestError};
-use crate::engine::{Epochs, Interrupter};
+use crate::interrupt::{Timer, timed};
 use crate::stats::add;
 
 /// Calls after which an instance is replaced, so that what leaks stays small.
@@ -23,7 +24,7 @@ const CALLS: u64 = 20_000;
 pub(crate) struct Instance {
     store: Store<State>,
     instance: component::Instance,
-    interrupter: Arc<Epochs>,
+    timer: Arc<dyn Timer>,
     deadline: Duration,
     calls: u64,
     broken: bool,
@@ -32,15 +33,22 @@ pub(crate) struct Instance {
 impl Instance {
     /// Makes a fresh one.
     pub(crate) fn new(plugin: &Plugin) -> Result<Self> {
-        let mut store =
-            Store::new(plugin.engine(), State::new(Arc::clone(&plugin.shared), plugin.memory));
+        let timer = plugin.interrupter.timer();
+        let limits = Limits::new(plugin.memory, plugin.interrupter.marker());
+        let state = State::new(Arc::clone(&plugin.shared), limits, Arc::clone(&timer));
+        let mut store = Store::new(plugin.engine(), state);
         store.limiter(|state| &mut state.limits);
         // What may cross in one call from the guest: as much as may be emitted, and the
         // host's own words for it.
         let fuel = plugin.shared.output_cap.saturating_add(64 << 20).min(2 << 30);
         store.set_hostcall_fuel(fuel as usize);
-        plugin.interrupter.arm(&mut store, plugin.deadline);
-        let instance = match plugin.pre.instantiate(&mut store) {
+        // A module's `start` is the guest's code too.
+        let made = timed(&*timer, &mut store, plugin.deadline, |store| {
+            let mut made = Err(wasmtime::format_err!("nothing was made"));
+            timer.adopt(&mut || made = plugin.pre.instantiate(&mut *store));
+            made
+        });
+        let instance = match made {
             Ok(instance) => instance,
             Err(error) => {
                 return Err(fault::trapped(error, store.data_mut(), plugin.deadline)
@@ -48,14 +56,7 @@ impl Instance {
             }
         };
         add(&plugin.shared.counters.instances, 1);
-        Ok(Self {
-            store,
-            instance,
-            interrupter: Arc::clone(&plugin.interrupter),
-            deadline: plugin.deadline,
-            calls: 0,
-            broken: false,
-        })
+        Ok(Self { store, instance, timer, deadline: plugin.deadline, calls: 0, broken: false })
     }
 
     /// Typed functions of the instance; what is missing is the plugin's fault.
@@ -105,8 +106,10 @@ impl Instance {
         state.journal.reset();
         add(&state.shared.counters.calls, 1);
         self.calls += 1;
-        self.interrupter.arm(&mut self.store, self.deadline);
-        function.call(&mut self.store, params).map_err(|error| {
+        let answer = timed(&*self.timer, &mut self.store, self.deadline, |store| {
+            function.call(store, params)
+        });
+        answer.map_err(|error| {
             self.broken = true;
             let state = self.store.data_mut();
             add(&state.shared.counters.traps, 1);
@@ -180,8 +183,10 @@ impl Instance {
         let state = self.store.data_mut();
         state.limits.reset();
         state.journal.reset();
-        self.interrupter.arm(&mut self.store, self.deadline);
-        if let Err(error) = resource.resource_drop(&mut self.store) {
+        let dropped = timed(&*self.timer, &mut self.store, self.deadline, |store| {
+            resource.resource_drop(store)
+        });
+        if let Err(error) = dropped {
             self.broken = true;
             let state = self.store.data_mut();
             add(&state.shared.counters.traps, 1);

@@ -5,6 +5,10 @@ use wasmtime::{ResourceLimiter, Result};
 /// Elements of all tables of an instance; a large Rust plugin has some 10,000
 /// functions in its table.
 const TABLE: usize = 1 << 18;
+/// Instances of core modules.
+const INSTANCES: usize = 64;
+/// Linear memories.
+const MEMORIES: usize = 8;
 
 /// The memory cap of an instance, and how near it has come.
 #[derive(Debug)]
@@ -12,11 +16,13 @@ pub(crate) struct Limits {
     cap: u64,
     used: u64,
     denied: bool,
+    marker: Option<usize>,
 }
 
 impl Limits {
-    pub(crate) fn new(cap: u64) -> Self {
-        Self { cap, used: 0, denied: false }
+    /// Memories with this maximum are the host's, and not counted.
+    pub(crate) fn new(cap: u64, marker: Option<usize>) -> Self {
+        Self { cap, used: 0, denied: false, marker }
     }
 
     /// The cap in bytes.
@@ -47,6 +53,9 @@ impl ResourceLimiter for Limits {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool> {
+        if maximum.is_some() && maximum == self.marker {
+            return Ok(true);
+        }
         let grown = desired.saturating_sub(current) as u64;
         let allowed = self.used.saturating_add(grown) <= self.cap
             && maximum.is_none_or(|maximum| desired <= maximum);
@@ -63,7 +72,7 @@ impl ResourceLimiter for Limits {
     }
 
     fn instances(&self) -> usize {
-        64
+        INSTANCES
     }
 
     fn tables(&self) -> usize {
@@ -71,6 +80,7 @@ impl ResourceLimiter for Limits {
     }
 
     fn memories(&self) -> usize {
-        8
+        // The host has one for each instance, at most.
+        if self.marker.is_some() { MEMORIES + INSTANCES } else { MEMORIES }
     }
 }

@@ -14,7 +14,7 @@ use wasmtime::component::{InstancePre, ResourceAny};
 use super::fault;
 use super::instance::Instance;
 use super::state::{Shared, State};
-use crate::engine::Epochs;
+use crate::interrupt::Interrupter;
 
 /// Columns of the widest schema that a plugin may declare.
 const COLUMNS: usize = 10_000;
@@ -24,7 +24,7 @@ pub(crate) struct Plugin {
     pub(crate) info: PluginInfo,
     pub(crate) shared: Arc<Shared>,
     pub(crate) pre: InstancePre<State>,
-    pub(crate) interrupter: Arc<Epochs>,
+    pub(crate) interrupter: Arc<dyn Interrupter>,
     /// Memory cap of one instance, in bytes.
     pub(crate) memory: u64,
     /// Wall time of one call.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use tidelake_core::plugin::PluginContext;
 use tracing::Level;
+use wasmtime::Trap;
 
 use super::journal::{self, Journal, Stream};
 use super::limits::Limits;
@@ -12,6 +13,7 @@ use crate::crossing::file::FileQueue;
 use crate::crossing::output::Output;
 use crate::crossing::recycle::Recycler;
 use crate::inert::Inert;
+use crate::interrupt::Timer;
 use crate::stats::Counters;
 
 /// What all instances of a plugin share.
@@ -29,6 +31,7 @@ pub(crate) struct State {
     pub(crate) shared: Arc<Shared>,
     pub(crate) context: PluginContext,
     pub(crate) limits: Limits,
+    pub(crate) timer: Arc<dyn Timer>,
     /// The batch of the current call.
     pub(crate) input: Option<RecordBatch>,
     pub(crate) output: Output,
@@ -38,10 +41,11 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(shared: Arc<Shared>, memory: u64) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, limits: Limits, timer: Arc<dyn Timer>) -> Self {
         Self {
             context: PluginContext::default(),
-            limits: Limits::new(memory),
+            limits,
+            timer,
             input: None,
             output: Output::new(shared.output_cap),
             file: FileQueue::new(Arc::clone(&shared.recycler), shared.output_cap),
@@ -59,6 +63,12 @@ impl State {
         self.output.reset();
         self.file.reset();
         self.inert = Inert::default();
+    }
+
+    /// Fails once time is over. Host functions ask when they are entered and when
+    /// they are left: a guest that does nothing but call them is stopped too.
+    pub(crate) fn in_time(&self) -> wasmtime::Result<()> {
+        if self.timer.over() { Err(Trap::Interrupt.into()) } else { Ok(()) }
     }
 
     /// The batch of the current call. Handles cannot outlive their call, so this

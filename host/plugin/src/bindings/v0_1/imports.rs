@@ -3,9 +3,10 @@
 
 use tidelake_columns::{Columns, Node as ColumnNode};
 use wasmtime::component::{
-    ComponentType, Lift, Linker, LinkerInstance, Resource, ResourceType, WasmList, WasmStr,
+    ComponentNamedList, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
+    WasmList, WasmStr,
 };
-use wasmtime::{Result, StoreContextMut};
+use wasmtime::{AsContextMut, Result, StoreContextMut};
 
 use super::codec::{self, Algorithm};
 use super::types::{
@@ -30,27 +31,48 @@ pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
     config(linker.instance("tidelake:plugin/config@0.1.0")?)
 }
 
+/// Adds a function. It looks at the deadline when it is entered and when it is
+/// left, since nothing can stop it in between.
+fn func<P, R>(
+    interface: &mut LinkerInstance<'_, State>,
+    name: &str,
+    body: impl Fn(Cx<'_>, P) -> Result<R> + Send + Sync + 'static,
+) -> Result<()>
+where
+    P: ComponentNamedList + Lift + 'static,
+    R: ComponentNamedList + Lower + 'static,
+{
+    interface.func_wrap(name, move |mut cx: Cx<'_>, params: P| {
+        cx.data().in_time()?;
+        let answer = body(cx.as_context_mut(), params)?;
+        cx.data().in_time()?;
+        Ok(answer)
+    })
+}
+
 fn batches(mut arrow: LinkerInstance<'_, State>) -> Result<()> {
     arrow.resource("record-batch", ResourceType::host::<BatchHandle>(), |_, _| Ok(()))?;
     arrow.resource("batch-sink", ResourceType::host::<SinkHandle>(), |_, _| Ok(()))?;
     arrow.resource("byte-sink", ResourceType::host::<FileHandle>(), |_, _| Ok(()))?;
-    arrow
-        .func_wrap("[method]record-batch.rows", |cx: Cx<'_>, (_,): (Resource<BatchHandle>,)| {
-            Ok((cx.data().input()?.num_rows() as u64,))
-        })?;
-    arrow.func_wrap(
+    func(&mut arrow, "[method]record-batch.rows", |cx: Cx<'_>, (_,): (Resource<BatchHandle>,)| {
+        Ok((cx.data().input()?.num_rows() as u64,))
+    })?;
+    func(
+        &mut arrow,
         "[method]record-batch.read",
         |cx: Cx<'_>, (_, projection): (Resource<BatchHandle>, Vec<u32>)| {
             Ok((read(cx.data(), &projection)?,))
         },
     )?;
-    arrow.func_wrap(
+    func(
+        &mut arrow,
         "[method]batch-sink.emit",
         |mut cx: Cx<'_>, (_, rows, columns): (Resource<SinkHandle>, u64, Vec<OutColumn>)| {
             Ok((emit(&mut cx, rows, columns),))
         },
     )?;
-    arrow.func_wrap(
+    func(
+        &mut arrow,
         "[method]batch-sink.emit-selected",
         |mut cx: Cx<'_>, (_, selection): (Resource<SinkHandle>, WasmList<u8>)| {
             let selection = selection.as_le_slice(&cx).to_vec();
@@ -59,13 +81,14 @@ fn batches(mut arrow: LinkerInstance<'_, State>) -> Result<()> {
             Ok((state.answer(emitted),))
         },
     )?;
-    arrow.func_wrap(
+    func(
+        &mut arrow,
         "[method]byte-sink.write",
         |mut cx: Cx<'_>, (_, bytes): (Resource<FileHandle>, WasmList<u8>)| {
             Ok((write(&mut cx, &bytes),))
         },
     )?;
-    arrow.func_wrap("[method]byte-sink.position", |cx: Cx<'_>, (_,): (Resource<FileHandle>,)| {
+    func(&mut arrow, "[method]byte-sink.position", |cx: Cx<'_>, (_,): (Resource<FileHandle>,)| {
         Ok((cx.data().file.position(),))
     })
 }
@@ -158,14 +181,16 @@ fn write(cx: &mut Cx<'_>, bytes: &WasmList<u8>) -> Answer<()> {
 }
 
 fn codecs(mut interface: LinkerInstance<'_, State>) -> Result<()> {
-    interface.func_wrap(
+    func(
+        &mut interface,
         "compress",
         |cx: Cx<'_>, (algorithm, level, input): (Algorithm, i32, WasmList<u8>)| {
             let shared = &cx.data().shared;
             Ok((codec::compress(algorithm, level, input.as_le_slice(&cx), &shared.recycler),))
         },
     )?;
-    interface.func_wrap(
+    func(
+        &mut interface,
         "decompress",
         |cx: Cx<'_>, (algorithm, input, limit): (Algorithm, WasmList<u8>, u64)| {
             let shared = &cx.data().shared;
@@ -206,30 +231,30 @@ impl From<Level> for tracing::Level {
 }
 
 fn log(mut interface: LinkerInstance<'_, State>) -> Result<()> {
-    interface.func_wrap("write", |mut cx: Cx<'_>, (level, message): (Level, WasmStr)| {
+    func(&mut interface, "write", |mut cx: Cx<'_>, (level, message): (Level, WasmStr)| {
         if cx.data_mut().journal.admit() {
             let message = message.to_str(&cx)?.into_owned();
             cx.data().log(level.into(), &message);
         }
         Ok(())
     })?;
-    interface.func_wrap("enabled", |_: Cx<'_>, (level,): (Level,)| {
+    func(&mut interface, "enabled", |_: Cx<'_>, (level,): (Level,)| {
         Ok((crate::run::journal::enabled(level.into()),))
     })
 }
 
 fn metrics(mut interface: LinkerInstance<'_, State>) -> Result<()> {
-    interface.func_wrap("counter", |cx: Cx<'_>, (name, delta): (WasmStr, u64)| {
+    func(&mut interface, "counter", |cx: Cx<'_>, (name, delta): (WasmStr, u64)| {
         let name = name.to_str(&cx)?;
         cx.data().shared.counters.report(&name, Metric::Counter(delta));
         Ok(())
     })?;
-    interface.func_wrap("gauge", |cx: Cx<'_>, (name, value): (WasmStr, f64)| {
+    func(&mut interface, "gauge", |cx: Cx<'_>, (name, value): (WasmStr, f64)| {
         let name = name.to_str(&cx)?;
         cx.data().shared.counters.report(&name, Metric::Gauge(value));
         Ok(())
     })?;
-    interface.func_wrap("histogram", |cx: Cx<'_>, (name, value): (WasmStr, f64)| {
+    func(&mut interface, "histogram", |cx: Cx<'_>, (name, value): (WasmStr, f64)| {
         let name = name.to_str(&cx)?;
         let one = Metric::Histogram { count: 1, sum: value, min: value, max: value };
         cx.data().shared.counters.report(&name, one);
@@ -238,7 +263,7 @@ fn metrics(mut interface: LinkerInstance<'_, State>) -> Result<()> {
 }
 
 fn config(mut interface: LinkerInstance<'_, State>) -> Result<()> {
-    interface.func_wrap("get", |cx: Cx<'_>, (key,): (WasmStr,)| {
+    func(&mut interface, "get", |cx: Cx<'_>, (key,): (WasmStr,)| {
         let key = key.to_str(&cx)?;
         let context = &cx.data().context;
         let value = match &*key {
