@@ -48,6 +48,16 @@ impl Project {
         }
     }
 
+    /// Reads the project that the arguments name; `None` when they name none and
+    /// there is none here.
+    pub(crate) fn find(global: &Global) -> Result<Option<Self>, Failure> {
+        let named = global.config.is_some() || global.directory.is_some();
+        match named || Path::new(CONFIG_FILE).exists() {
+            true => Self::read(global).map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// How the engine opens it.
     pub(crate) fn options(&self, command: &str, now: Option<Micros>) -> OpenOptions {
         let clock: Arc<dyn Clock> = match now {
@@ -57,7 +67,7 @@ impl Project {
         OpenOptions {
             clock,
             command: format!("tidelake {command}"),
-            plugin_dirs: plugin_dirs(&self.root),
+            plugin_dirs: plugin_dirs(),
             cache_dir: cache_dir(),
         }
     }
@@ -116,13 +126,12 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
     }
 }
 
-/// Where plugins are looked for, in order.
-fn plugin_dirs(root: &Path) -> Vec<PathBuf> {
+/// Where the plugins of the installation are, in order.
+pub(crate) fn plugin_dirs() -> Vec<PathBuf> {
     let mut dirs = Vec::new();
     if let Some(paths) = std::env::var_os("TIDELAKE_PLUGINS") {
         dirs.extend(std::env::split_paths(&paths).filter(|p| !p.as_os_str().is_empty()));
     }
-    dirs.push(root.join("plugins"));
     // Beside the program: `target/plugins` of a build, `lib/tidelake/plugins` of an installation.
     if let Ok(program) = std::env::current_exe()
         && let Some(bin) = program.parent()
@@ -137,7 +146,7 @@ fn plugin_dirs(root: &Path) -> Vec<PathBuf> {
 }
 
 /// Where compiled plugins are kept, for all projects of a user; `None`: in each project.
-fn cache_dir() -> Option<PathBuf> {
+pub(crate) fn cache_dir() -> Option<PathBuf> {
     let of = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     of("TIDELAKE_CACHE")
         .or_else(|| of("XDG_CACHE_HOME").map(|dir| dir.join("tidelake")))

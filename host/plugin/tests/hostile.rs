@@ -45,7 +45,7 @@ fn says(json: &str) -> Vec<u8> {
 }
 
 fn host(dir: &TempDir) -> PluginHost {
-    let config = PluginConfig { source: None, memory: 8_000_000, deadline_ms: 100 };
+    let config = PluginConfig { memory: 8_000_000, deadline_ms: 100, ..PluginConfig::default() };
     let sources = ["evil"].map(|name| (name.to_owned(), config.clone()));
     PluginHost::new(HostOptions {
         plugin_dirs: vec![dir.path().join("plugins")],
@@ -100,7 +100,9 @@ fn what_is_no_component_is_named_for_what_it_is() {
 fn another_version_is_refused_before_compilation_naming_both() {
     let dir = TempDir::new().expect("directory");
     install(&dir, "evil", &claims("0.9.0", "", "unreachable"));
-    let error = host(&dir).describe("evil").expect_err("refused");
+    let host = host(&dir);
+    let error = host.describe("evil").expect_err("refused");
+    assert_eq!(host.compilations(), 0);
     assert!(error.message().contains("0.9.0") && error.message().contains("0.1.0"), "{error:?}");
     assert_eq!(cached(dir.path()), 0);
 }
