@@ -23,6 +23,8 @@ pub(crate) struct Project {
     pub(crate) root: PathBuf,
     /// The configuration's file.
     pub(crate) path: PathBuf,
+    /// Its text.
+    pub(crate) text: String,
     /// The configuration.
     pub(crate) config: Config,
 }
@@ -42,7 +44,7 @@ impl Project {
                 let root = parent.unwrap_or(Path::new("."));
                 // Stores want a path that stays what it is.
                 let root = root.canonicalize().map_err(|e| unreadable(&path, e))?;
-                Ok(Self { root, path, config })
+                Ok(Self { root, path, text, config })
             }
             Err(problems) => Err(Failure::Config { path, text, problems }),
         }
