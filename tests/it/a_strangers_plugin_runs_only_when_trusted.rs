@@ -179,7 +179,8 @@ fn a_key_with_a_password_signs_only_with_it() {
     let (base, key) = (scene.path("locked"), scene.path("locked.key"));
     let wasm = scene.wasm.to_string_lossy().into_owned();
     let keygen = ["plugin", "keygen", &base];
-    with(&keygen, None).fails(1, &["nobody can be asked", "TIDELAKE_KEY_PASSWORD", "--no-password"]);
+    with(&keygen, None)
+        .fails(1, &["nobody can be asked", "TIDELAKE_KEY_PASSWORD", "--no-password"]);
     with(&keygen, Some("sesame")).success();
     let sign = ["plugin", "sign", &wasm, "--key", &key];
     with(&sign, None).fails(1, &["TIDELAKE_KEY_PASSWORD"]);
@@ -197,7 +198,6 @@ fn what_nobody_trusted_signed_is_never_compiled() {
     let config = format!("{QUOTES}\n[plugin.spread]\nsource = \"spread.wasm\"\n");
     let scene = Scene::new(&config);
     scene.run(&["plugin", "inspect", "spread"]).success();
-    scene.run(&["ingest", "quotes", "/dev/null"]);
     scene.run(&["plugin", "add", &scene.wasm.to_string_lossy()]).fails(1, &["not signed"]);
     scene.nothing_was_compiled();
     let refused = |says: &[&str]| {
@@ -288,9 +288,8 @@ fn a_plugin_that_changed_after_it_was_added_is_refused_with_both_digests() {
 
 #[test]
 fn capabilities_are_granted_by_name_or_the_plugin_is_not_compiled() {
-    let config = format!(
-        "{QUOTES}\n[plugin.spread]\nsource = \"spread.wasm\"\nallow_unsigned = true\n"
-    );
+    let config =
+        format!("{QUOTES}\n[plugin.spread]\nsource = \"spread.wasm\"\nallow_unsigned = true\n");
     let scene = Scene::new(&config);
     for (import, capability) in
         [("tidelake:plugin/kv@0.1.0", "kv"), ("wasi:http/outgoing-handler@0.2.3", "wasi:http")]
@@ -343,10 +342,9 @@ fn what_cannot_be_fetched_or_is_not_there_is_said_so() {
     scene.run(&["plugin", "add", "nowhere.wasm"]).fails(1, &["there is no file", "nowhere.wasm"]);
     let url = format!("file://{}", scene.wasm.display());
     scene.run(&["plugin", "add", &url, "--allow-unsigned"]).success();
-    scene.run(&["plugin", "add", &url, "--allow-unsigned", "--name", "other"]).fails(
-        1,
-        &["calls itself `spread`, not `other`"],
-    );
+    scene
+        .run(&["plugin", "add", &url, "--allow-unsigned", "--name", "other"])
+        .fails(1, &["calls itself `spread`, not `other`"]);
     scene.run(&["plugin", "inspect", "spraed"]).fails(1, &["no plugin named `spraed`", "spread"]);
     let other = Path::new("/nonexistent").to_string_lossy().into_owned();
     scene.run(&["plugin", "sign", &other, "--key", &other]).fails(1, &["cannot be read"]);

@@ -208,7 +208,8 @@ impl PluginHost {
             return Ok((found(path, Origin::Added), locked));
         }
         let file = format!("{name}.wasm");
-        let mut places = self.places().into_iter().map(|(place, origin)| (place.join(&file), origin));
+        let mut places =
+            self.places().into_iter().map(|(place, origin)| (place.join(&file), origin));
         let (path, origin) =
             places.find(|(path, _)| path.is_file()).ok_or_else(|| self.missing(name))?;
         Ok((found(path, origin), None))

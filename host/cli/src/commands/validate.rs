@@ -113,7 +113,12 @@ impl Check<'_> {
         let mut schema = spec.schema.clone();
         for (i, transform) in spec.transforms.iter().enumerate() {
             let fits = self.describe(spec, &transform.plugin, PluginKind::Transform)
-                && self.options(spec, &transform.plugin, &transform.options, &["transform".into(), i.into()]);
+                && self.options(
+                    spec,
+                    &transform.plugin,
+                    &transform.options,
+                    &["transform".into(), i.into()],
+                );
             let input = schema.take().filter(|_| fits);
             if let Some(input) = input {
                 let stage =
@@ -138,7 +143,12 @@ impl Check<'_> {
         }
         for (i, rollup) in spec.rollups.iter().enumerate() {
             let fits = self.describe(spec, &rollup.plugin, PluginKind::Downsampler)
-                && self.options(spec, &rollup.plugin, &rollup.options, &["rollup".into(), i.into()]);
+                && self.options(
+                    spec,
+                    &rollup.plugin,
+                    &rollup.options,
+                    &["rollup".into(), i.into()],
+                );
             if let Some(public) = public.as_ref().filter(|_| fits) {
                 let started = self.start_rollup(spec, rollup, &context, public);
                 self.keep(spec, started);

@@ -142,10 +142,13 @@ pub(crate) fn write_report(out: &mut dyn Write, report: &PluginReport) -> Result
             format!("{} ({state})", import.name)
         })
         .collect();
-    fact("may reach", &match wanted.is_empty() {
-        true => "nothing but its data".to_owned(),
-        false => wanted.join(", "),
-    })?;
+    fact(
+        "may reach",
+        &match wanted.is_empty() {
+            true => "nothing but its data".to_owned(),
+            false => wanted.join(", "),
+        },
+    )?;
     let ordinary = report.imports.iter().filter(|import| import.capability.is_none());
     for (i, import) in ordinary.enumerate() {
         fact(if i == 0 { "imports" } else { "" }, &import.name)?;

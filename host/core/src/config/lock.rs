@@ -224,11 +224,17 @@ mod tests {
     fn a_deleted_line_never_weakens_an_entry() {
         let lock = Lock { plugins: [("spread".to_owned(), signed())].into() }.to_string();
         for (i, line) in lock.lines().enumerate().skip(4) {
-            let rest: String =
-                lock.lines().enumerate().filter(|(n, _)| *n != i).map(|(_, l)| l.to_owned() + "\n").collect();
+            let rest: String = lock
+                .lines()
+                .enumerate()
+                .filter(|(n, _)| *n != i)
+                .map(|(_, l)| l.to_owned() + "\n")
+                .collect();
             match line.starts_with("grants") {
                 // Less than was granted is what this one means.
-                true => assert!(Lock::parse(&rest).expect("lock").plugins["spread"].grants.is_empty()),
+                true => {
+                    assert!(Lock::parse(&rest).expect("lock").plugins["spread"].grants.is_empty())
+                }
                 false => assert!(Lock::parse(&rest).is_err(), "without {line}"),
             }
         }

@@ -21,9 +21,8 @@ pub struct OptionInfo {
 
 /// The options that a schema describes, in its order.
 pub fn list(schema: &Value) -> Vec<OptionInfo> {
-    let required = |name: &str| {
-        schema["required"].as_array().is_some_and(|all| all.iter().any(|n| n == name))
-    };
+    let required =
+        |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|n| n == name));
     let fields = schema["properties"].as_object().into_iter().flatten();
     fields
         .map(|(name, field)| OptionInfo {

@@ -158,7 +158,10 @@ fn texts(values: &[Value]) -> Vec<String> {
 }
 
 /// The schema that an error is of, and the value of the keyword that failed.
-fn around<'a>(error: &ValidationError<'_>, root: &'a Value) -> (Option<&'a Value>, Option<&'a Value>) {
+fn around<'a>(
+    error: &ValidationError<'_>,
+    root: &'a Value,
+) -> (Option<&'a Value>, Option<&'a Value>) {
     let path = error.schema_path().as_str();
     let above = path.rfind('/').map_or("", |slash| &path[..slash]);
     (root.pointer(above), root.pointer(path))

@@ -28,8 +28,7 @@ const REFUSED: [&str; 6] =
 
 /// The error is what is wrong.
 pub(super) fn check(schema: &Value) -> Result<(), String> {
-    let mut counting =
-        Counting { root: schema, looks: HashMap::new(), targets: HashSet::new() };
+    let mut counting = Counting { root: schema, looks: HashMap::new(), targets: HashSet::new() };
     counting.all(schema, String::new(), 0)
 }
 
@@ -49,7 +48,8 @@ impl<'a> Counting<'a> {
         }
         match here {
             Value::Object(fields) => {
-                if let Some(key) = REFUSED.iter().find(|key| fields.get(**key).is_some_and(Value::is_string))
+                if let Some(key) =
+                    REFUSED.iter().find(|key| fields.get(**key).is_some_and(Value::is_string))
                 {
                     return Err(format!("it uses `{key}`, which this host does not take"));
                 }

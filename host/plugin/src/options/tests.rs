@@ -96,7 +96,8 @@ fn schemas_that_could_harm_the_host_are_refused() {
     let mut chain = json!({ "$defs": { "a60": {} } });
     for i in 0..60 {
         deep = json!({ "items": deep });
-        chain["$defs"][format!("a{i}")] = json!({ "items": { "$ref": format!("#/$defs/a{}", i + 1) } });
+        chain["$defs"][format!("a{i}")] =
+            json!({ "items": { "$ref": format!("#/$defs/a{}", i + 1) } });
     }
     for (schema, why) in [
         (deep, "deeper than 32 levels"),

@@ -67,11 +67,8 @@ impl PluginHost {
                 .with_help("names are lower-case letters, digits and `-`"));
         }
         let known = lock::read(project)?;
-        let found = |name: &str| Found {
-            name: name.to_owned(),
-            path: path.clone(),
-            origin: Origin::File,
-        };
+        let found =
+            |name: &str| Found { name: name.to_owned(), path: path.clone(), origin: Origin::File };
         let vetted = Vetted::read(&found(&guess), &self.rules_to_add(request, &known, &guess)?)?;
         let info = self.try_out(&vetted, request.name.as_deref())?;
         let name = info.name.clone();

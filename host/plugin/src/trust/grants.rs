@@ -84,12 +84,17 @@ mod tests {
 
     #[test]
     fn grants_are_compared_by_capability() {
-        let imports =
-            ["tidelake:plugin/kv@0.1.0", "wasi:http/types@0.2.3", "wasi:http/outgoing-handler@0.2.3"]
-                .map(str::to_owned);
+        let imports = [
+            "tidelake:plugin/kv@0.1.0",
+            "wasi:http/types@0.2.3",
+            "wasi:http/outgoing-handler@0.2.3",
+        ]
+        .map(str::to_owned);
         let granted = |names: &[&str]| names.iter().map(|n| name(n)).collect();
         assert_eq!(ungranted(&imports, &granted(&["kv"])).len(), 2);
-        assert!(ungranted(&imports, &granted(&["tidelake:plugin/kv", "wasi:http/types"])).is_empty());
+        assert!(
+            ungranted(&imports, &granted(&["tidelake:plugin/kv", "wasi:http/types"])).is_empty()
+        );
         assert_eq!(ungranted(&imports, &granted(&[])).len(), 3);
     }
 }

@@ -244,19 +244,20 @@ fn signed(found: &Found, rules: &Rules, verdict: Verdict) -> Result<Option<Signe
     let name = &found.name;
     match verdict {
         Verdict::Signed { signer, .. } => Ok(Some(signer)),
-        Verdict::Bad { what } => Err(refusal(found, &what).with_help(
-            "do not use it; fetch the plugin and its signature again, from its signer",
-        )),
+        Verdict::Bad { what } => Err(refusal(found, &what)
+            .with_help("do not use it; fetch the plugin and its signature again, from its signer")),
         Verdict::Unsigned | Verdict::Stranger { .. } if rules.unsigned => Ok(None),
-        Verdict::Unsigned => Err(refusal(found, "it is not signed").with_help(match rules.adding {
-            true => "get it with its .minisig file, or, if you know where it comes from, \
+        Verdict::Unsigned => {
+            Err(refusal(found, "it is not signed").with_help(match rules.adding {
+                true => "get it with its .minisig file, or, if you know where it comes from, \
                      add it with --allow-unsigned"
-                .to_owned(),
-            false => format!(
-                "get it with its .minisig file; if you built it yourself, write \
+                    .to_owned(),
+                false => format!(
+                    "get it with its .minisig file; if you built it yourself, write \
                  `allow_unsigned = true` under [plugin.{name}], or `tidelake plugin sign` it"
-            ),
-        })),
+                ),
+            }))
+        }
         Verdict::Stranger { id } => {
             Err(refusal(found, &format!("it is signed with key {id}, which is not trusted"))
                 .with_help(match rules.adding {
@@ -292,10 +293,9 @@ fn granted(found: &Found, rules: &Rules, imports: &[String]) -> Result<()> {
             let flags: Vec<String> = lacking.iter().map(|c| format!("--grant {c}")).collect();
             format!("if it may use that, add it with {}", flags.join(" "))
         }
-        false => format!(
-            "if it may use that, write `grants = [{list}]` under [plugin.{}]",
-            found.name
-        ),
+        false => {
+            format!("if it may use that, write `grants = [{list}]` under [plugin.{}]", found.name)
+        }
     };
     Err(refusal(found, &what).with_help(help))
 }

@@ -133,9 +133,7 @@ pub fn verify(bytes: &[u8], signature: Option<&str>, keys: &[Key]) -> Verdict {
 /// Holds a file against the signature beside it: the key that made it, and what the
 /// signer said in it.
 pub fn verify_file(path: &Path, keys: &[Key]) -> Result<(Signer, String)> {
-    let refuse = |what: String| {
-        Error::plugin(what).with("file", path.display())
-    };
+    let refuse = |what: String| Error::plugin(what).with("file", path.display());
     let bytes = std::fs::read(path)
         .map_err(|error| refuse("the file cannot be read".to_owned()).with_source(error))?;
     let text = read(path)
@@ -161,7 +159,8 @@ fn id(line: &str) -> Option<String> {
     let letters = line.trim().as_bytes().get(..16)?;
     let mut bytes = [0u8; 12];
     for (letters, bytes) in letters.chunks(4).zip(bytes.chunks_mut(3)) {
-        let group = letters.iter().try_fold(0u32, |group, letter| Some(group << 6 | sextet(*letter)?));
+        let group =
+            letters.iter().try_fold(0u32, |group, letter| Some(group << 6 | sextet(*letter)?));
         bytes.copy_from_slice(&group?.to_be_bytes()[1..]);
     }
     Some(bytes[2..10].iter().rev().map(|byte| format!("{byte:02X}")).collect())

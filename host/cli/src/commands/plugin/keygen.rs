@@ -51,7 +51,8 @@ pub(super) fn run(global: &Global, args: &Keygen, out: Out<'_>) -> Result<(), Fa
     })?;
     let key = Key::parse(&pair.pk.to_base64())?;
     let id = &key.signer().id;
-    let text = |kind: &str, line: String| format!("untrusted comment: tidelake {kind} key {id}\n{line}\n");
+    let text =
+        |kind: &str, line: String| format!("untrusted comment: tidelake {kind} key {id}\n{line}\n");
     let secret_box = pair.sk.to_box(Some(&format!("tidelake secret key {id}")));
     keys::write_new(&secret, &secret_box.map_err(keys::failed)?.into_string(), true)?;
     let written = keys::write_new(&public, &text("public", pair.pk.to_base64()), false);
@@ -61,7 +62,8 @@ pub(super) fn run(global: &Global, args: &Keygen, out: Out<'_>) -> Result<(), Fa
         return Err(error.into());
     }
     if global.json {
-        let report = json!({ "id": id, "public_key": key.signer().key, "secret": secret, "public": public });
+        let report =
+            json!({ "id": id, "public_key": key.signer().key, "secret": secret, "public": public });
         return print_json(out, &report);
     }
     writeln!(

@@ -26,10 +26,11 @@ pub(super) fn password(json: bool, without: &str) -> Result<Option<String>> {
 /// Reads a secret key, which may need its password.
 pub(super) fn read_secret(path: &Path, json: bool) -> Result<SecretKey> {
     let wrong = |what: &str| Error::input(what).with("file", path.display());
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| wrong("the secret key cannot be read").with_source(e).with_help(
-            "name the .key file that `tidelake plugin keygen` wrote",
-        ))?;
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        wrong("the secret key cannot be read")
+            .with_source(e)
+            .with_help("name the .key file that `tidelake plugin keygen` wrote")
+    })?;
     let boxed = |text: &str| SecretKeyBox::from(text.to_owned());
     let damaged = |error: PError| {
         wrong("the file is not a secret key")

@@ -35,7 +35,8 @@ pub(super) fn run(global: &Global, args: &Verify, out: Out<'_>) -> Result<(), Fa
     let keys = texts.iter().map(|text| Key::read(text)).collect::<Result<Vec<_>, _>>()?;
     let (signer, comment) = verify_file(&args.file, &keys)?;
     if global.json {
-        let report = json!({ "ok": true, "signer": signer.id, "key": signer.key, "comment": comment });
+        let report =
+            json!({ "ok": true, "signer": signer.id, "key": signer.key, "comment": comment });
         return print_json(out, &report);
     }
     writeln!(out, "{}: good signature of key {}", args.file.display(), signer.id)?;
