@@ -148,6 +148,10 @@ fn a_description_must_be_true() {
     let other = r#"{"name":"good","version":"1.0.0","kind":"transform"}"#;
     assert!(refused(&says(other)).message().contains("calls itself `good`"));
     assert!(refused(&says("not json")).message().contains("description is not valid"));
+    // Options whose check would never end.
+    let endless =
+        r##"{"name":"evil","version":"1.0.0","kind":"transform","options":{"$ref":"#"}}"##;
+    assert!(refused(&says(endless)).message().contains("leads back to itself"));
     // True, but the exports of a transform are not there.
     let evil = r#"{"name":"evil","version":"1.0.0","kind":"transform"}"#;
     assert!(refused(&says(evil)).message().contains("does not export what its kind must"));
