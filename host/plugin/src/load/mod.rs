@@ -22,7 +22,7 @@ pub(crate) use describe::is_name;
 use crate::bindings::v0_1;
 use crate::engine::Epochs;
 use crate::inert;
-use crate::options::Schema;
+use crate::options::OptionSchema;
 use crate::run::plugin::Plugin;
 use crate::run::state::{Shared, State};
 use crate::trust::{Found, Origin, Vetted};
@@ -105,7 +105,7 @@ fn describe_itself(
     kind: PluginKind,
     digest: &str,
     expected: Option<&str>,
-) -> Result<(PluginInfo, Schema)> {
+) -> Result<(PluginInfo, OptionSchema)> {
     let mut instance = crate::run::instance::Instance::new(plugin)?;
     instance.begin(&PluginContext::default());
     let meta = instance.bind(v0_1::Describe::of)?;
@@ -117,7 +117,7 @@ fn describe_itself(
     let info = describe::read(&json, expected, kind, digest).map_err(|what| {
         unusable(what).with_help("name the file and the configuration as the plugin names itself")
     })?;
-    let schema = Schema::compile(&info.options).map_err(|what| {
+    let schema = OptionSchema::compile(&info.options).map_err(|what| {
         unusable(format!("the JSON Schema of its options is not usable: {what}"))
             .with_help("report it to the plugin's author")
     })?;

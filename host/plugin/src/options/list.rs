@@ -42,16 +42,20 @@ pub(super) fn described(schema: &Value) -> Option<&str> {
 
 /// What a schema takes, in words.
 pub(super) fn type_text(schema: &Value, root: &Value) -> String {
-    // Deeper than this nobody reads; and a schema may lead back to itself.
-    words(schema, root, 4)
+    words(schema, root, &mut { LONGEST })
 }
 
-fn words(schema: &Value, root: &Value, depth: usize) -> String {
+/// As many parts of a schema are put in words, and `anything` stands for the rest:
+/// more nobody reads, and a schema may lead back to itself.
+const LONGEST: usize = 24;
+
+fn words(schema: &Value, root: &Value, left: &mut usize) -> String {
     let anything = || "anything".to_owned();
-    let Some(depth) = depth.checked_sub(1) else { return anything() };
+    let Some(less) = left.checked_sub(1) else { return anything() };
+    *left = less;
     if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
         let target = target.strip_prefix('#').and_then(|path| root.pointer(path));
-        return target.map_or_else(anything, |target| words(target, root, depth));
+        return target.map_or_else(anything, |target| words(target, root, left));
     }
     if let Some(one) = schema.get("const") {
         return one.to_string();
@@ -60,7 +64,7 @@ fn words(schema: &Value, root: &Value, depth: usize) -> String {
         let all = schema.get(key)?.as_array()?;
         let word = |value: &Value| match *key {
             "enum" => value.to_string(),
-            _ => words(value, root, depth),
+            _ => words(value, root, left),
         };
         let mut all: Vec<String> = all.iter().map(word).filter(|word| word != "null").collect();
         all.dedup();
@@ -69,14 +73,14 @@ fn words(schema: &Value, root: &Value, depth: usize) -> String {
     if let Some(alternatives) = alternatives {
         return alternatives;
     }
-    let of_type = |ty: &str| match ty {
+    let mut of_type = |ty: &str| match ty {
         "boolean" => "true or false".to_owned(),
         "integer" => "a whole number".to_owned(),
         "number" => "a number".to_owned(),
         "string" => "a text".to_owned(),
         "null" => "null".to_owned(),
         "array" => match schema.get("items") {
-            Some(items) => format!("a list, each {}", words(items, root, depth)),
+            Some(items) => format!("a list, each {}", words(items, root, left)),
             None => "a list".to_owned(),
         },
         "object" => match schema.get("properties").and_then(Value::as_object) {
@@ -85,7 +89,7 @@ fn words(schema: &Value, root: &Value, depth: usize) -> String {
                 format!("a table of {}", names.join(", "))
             }
             None => match schema.get("additionalProperties").filter(|v| v.is_object()) {
-                Some(values) => format!("a table, each value {}", words(values, root, depth)),
+                Some(values) => format!("a table, each value {}", words(values, root, left)),
                 None => "a table".to_owned(),
             },
         },

@@ -24,18 +24,18 @@ use crate::text;
 const MOST: usize = 50;
 
 /// A plugin's schema, ready to check options.
-pub(crate) struct Schema {
+pub(crate) struct OptionSchema {
     validator: Validator,
     schema: Value,
 }
 
-impl fmt::Debug for Schema {
+impl fmt::Debug for OptionSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Schema").field(&self.schema).finish()
+        f.debug_tuple("OptionSchema").field(&self.schema).finish()
     }
 }
 
-impl Schema {
+impl OptionSchema {
     /// Compiles a schema; the error is what is wrong with it.
     pub(crate) fn compile(schema: &Value) -> Result<Self, String> {
         sound::check(schema)?;

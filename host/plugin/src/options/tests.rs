@@ -32,7 +32,7 @@ fn schema() -> Value {
 
 /// Path, message and help of each problem, on a line.
 fn problems(options: Value) -> Vec<String> {
-    let schema = Schema::compile(&schema()).expect("schema");
+    let schema = OptionSchema::compile(&schema()).expect("schema");
     let problems = schema.check(&options);
     let line = |p: &OptionProblem| format!("{} / {}", p.message, p.help.as_deref().unwrap_or(""));
     problems.iter().map(line).collect()
@@ -45,9 +45,10 @@ fn good_options_have_no_problems() {
         json!({ "columns": ["a", { "name": "b" }], "method": "redact", "level": 3 }),
         json!({ "columns": [], "salt": "long enough" }),
     ] {
-        assert!(problems(options.clone()).is_empty(), "{options}: {:?}", problems(options));
+        let found = problems(options.clone());
+        assert!(found.is_empty(), "{options}: {found:?}");
     }
-    let any = Schema::compile(&json!({})).expect("schema");
+    let any = OptionSchema::compile(&json!({})).expect("schema");
     assert!(any.check(&json!({ "a": 1 })).is_empty() && any.check(&Value::Null).is_empty());
 }
 
@@ -76,7 +77,7 @@ fn values_that_may_be_secret_are_not_repeated() {
 
 #[test]
 fn paths_lead_to_the_option() {
-    let schema = Schema::compile(&schema()).expect("schema");
+    let schema = OptionSchema::compile(&schema()).expect("schema");
     let found = schema.check(&json!({ "columns": ["a", { "nme": "b" }], "x": 1 }));
     let nested = found.iter().find(|p| p.path.len() == 2).expect("nested");
     assert_eq!(nested.path, [Step::Key("columns".into()), Step::Index(1)]);
@@ -115,12 +116,12 @@ fn schemas_that_could_harm_the_host_are_refused() {
         (json!({ "type": "strnig" }), "strnig"),
         (json!({ "pattern": "(a" }), ""),
     ] {
-        let error = Schema::compile(&schema).expect_err("refused");
+        let error = OptionSchema::compile(&schema).expect_err("refused");
         assert!(error.contains(why), "{schema}: {error}");
     }
     // Deeper at each step is what recursive types are.
     let tree = json!({ "type": "object", "properties": { "child": { "$ref": "#" } } });
-    let tree = Schema::compile(&tree).expect("schema");
+    let tree = OptionSchema::compile(&tree).expect("schema");
     assert_eq!(tree.check(&json!({ "child": { "child": 3 } })).len(), 1);
 }
 

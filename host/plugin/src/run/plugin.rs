@@ -16,7 +16,7 @@ use super::fault;
 use super::instance::Instance;
 use super::state::{Shared, State};
 use crate::engine::Epochs;
-use crate::options::Schema;
+use crate::options::OptionSchema;
 
 /// Columns of the widest schema that a plugin may declare.
 const COLUMNS: usize = 10_000;
@@ -25,7 +25,7 @@ const COLUMNS: usize = 10_000;
 pub(crate) struct Plugin {
     pub(crate) info: PluginInfo,
     /// Checks options; there once the plugin has described them.
-    pub(crate) schema: Option<Schema>,
+    pub(crate) schema: Option<OptionSchema>,
     /// Who signed it, if that was asked.
     pub(crate) signer: Option<Signer>,
     pub(crate) shared: Arc<Shared>,
