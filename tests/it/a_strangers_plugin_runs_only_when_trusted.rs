@@ -140,16 +140,18 @@ fn keygen_sign_verify_add_list_inspect_run() {
         assert!(lock.contains(part), "{part:?} is not in\n{lock}");
     }
 
-    let list = scene.json(&["plugin", "list"]);
+    // From here on with the cache of all scenarios, where the other plugins are compiled.
+    let project = &scene.project;
+    let list = project.json(&["plugin", "list"]);
     let row = list.as_array().unwrap().iter().find(|p| p["name"] == "spread").unwrap();
     assert_eq!(row["sha256"], sha256.as_str());
     assert_eq!(row["signer"]["key"], key.as_str());
     assert_eq!(row["from"], "added");
-    let table = scene.run(&["plugin", "list"]).success().stdout;
+    let table = project.run(&["plugin", "list"]).success().stdout;
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
     assert!(table.contains("format-parquet") && table.contains("installed"), "{table}");
 
-    let report = scene.json(&["plugin", "inspect", "spread"]);
+    let report = project.json(&["plugin", "inspect", "spread"]);
     assert_eq!((&report["kind"], &report["interface"]), (&"transform".into(), &"0.1.0".into()));
     assert_eq!(report["signature"]["state"], "good");
     let bid = report["options"].as_array().unwrap().iter().find(|o| o["name"] == "bid").unwrap();
@@ -158,11 +160,11 @@ fn keygen_sign_verify_add_list_inspect_run() {
 
     // No `source` and no word in the configuration: the lock is enough.
     let csv = "ts,symbol,bid,ask\n2024-03-01T10:00:00Z,A,99.0,101.0\n";
-    let path = scene.project.write("quotes.csv", csv);
-    scene.run(&["ingest", "quotes", &path.to_string_lossy()]).success();
-    scene.run(&["validate"]).success();
-    scene.run(&["run", "--now", "2024-03-20"]).success();
-    assert_eq!(scene.project.query(SQL)[0]["mid"], 100.0);
+    let path = project.write("quotes.csv", csv);
+    project.run(&["ingest", "quotes", &path.to_string_lossy()]).success();
+    project.run(&["validate"]).success();
+    project.run(&["run", "--now", "2024-03-20"]).success();
+    assert_eq!(project.query(SQL)[0]["mid"], 100.0);
 }
 
 #[test]

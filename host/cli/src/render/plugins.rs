@@ -129,7 +129,7 @@ pub(crate) fn write_report(out: &mut dyn Write, report: &PluginReport) -> Result
     fact("file", &format!("{} ({})", report.path.display(), report.origin))?;
     fact("size", &bytes(report.size))?;
     fact("sha256", &report.sha256)?;
-    fact("signature", &verdict(&report.signature))?;
+    fact("signature", &verdict(&report.signature, report.origin))?;
     if let Verdict::Signed { comment, .. } = &report.signature {
         fact("", comment)?;
     }
@@ -149,9 +149,15 @@ pub(crate) fn write_report(out: &mut dyn Write, report: &PluginReport) -> Result
             false => wanted.join(", "),
         },
     )?;
+    // What a language's runtime imports of WASI is long, and tells nothing.
     let ordinary = report.imports.iter().filter(|import| import.capability.is_none());
-    for (i, import) in ordinary.enumerate() {
-        fact(if i == 0 { "imports" } else { "" }, &import.name)?;
+    let (runtime, own): (Vec<_>, Vec<_>) = ordinary.partition(|i| i.name.starts_with("wasi:"));
+    let mut own: Vec<String> = own.iter().map(|import| import.name.clone()).collect();
+    if !runtime.is_empty() {
+        own.push(format!("{} of WASI, which have no effect", runtime.len()));
+    }
+    for (i, import) in own.iter().enumerate() {
+        fact(if i == 0 { "imports" } else { "" }, import)?;
     }
     if !report.options.is_empty() {
         writeln!(out, "options")?;
@@ -183,8 +189,9 @@ fn options(options: &[OptionInfo]) -> comfy_table::Table {
     shown
 }
 
-fn verdict(verdict: &Verdict) -> String {
+fn verdict(verdict: &Verdict, origin: Origin) -> String {
     match verdict {
+        _ if origin == Origin::Installed => "not asked: it came with the installation".to_owned(),
         Verdict::Unsigned => "none".to_owned(),
         Verdict::Signed { signer, .. } => format!("good, of key {}", signer.id),
         Verdict::Stranger { id } => format!("of key {id}, which is not trusted here"),

@@ -87,7 +87,26 @@ pub(crate) struct Rules {
     pub(crate) earlier: Option<Locked>,
 }
 
+/// On which occasion a plugin is vetted, and so, where what it lacks would be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    /// `plugin add`: by an argument.
+    Add,
+    /// `plugin inspect` of a file: by an argument.
+    Inspect,
+    /// Everywhere else: in the configuration.
+    Use,
+}
+
 impl Rules {
+    fn asking(&self, found: &Found) -> Asking {
+        match found.origin {
+            _ if self.adding => Asking::Add,
+            Origin::File => Asking::Inspect,
+            _ => Asking::Use,
+        }
+    }
+
     /// The rules for a plugin in use: what the configuration says, and the lock.
     pub(crate) fn of(
         trust: &TrustConfig,
@@ -241,34 +260,37 @@ fn pinned(found: &Found, rules: &Rules, digest: &str) -> Result<()> {
 
 /// Somebody who is trusted signed them, or nobody needs to have.
 fn signed(found: &Found, rules: &Rules, verdict: Verdict) -> Result<Option<Signer>> {
-    let name = &found.name;
-    match verdict {
-        Verdict::Signed { signer, .. } => Ok(Some(signer)),
-        Verdict::Bad { what } => Err(refusal(found, &what)
-            .with_help("do not use it; fetch the plugin and its signature again, from its signer")),
-        Verdict::Unsigned | Verdict::Stranger { .. } if rules.unsigned => Ok(None),
+    let (what, help) = match verdict {
+        Verdict::Signed { signer, .. } => return Ok(Some(signer)),
+        Verdict::Unsigned | Verdict::Stranger { .. } if rules.unsigned => return Ok(None),
+        Verdict::Bad { what } => (
+            what,
+            "do not use it; fetch the plugin and its signature again, from its signer".into(),
+        ),
         Verdict::Unsigned => {
-            Err(refusal(found, "it is not signed").with_help(match rules.adding {
-                true => "get it with its .minisig file, or, if you know where it comes from, \
-                     add it with --allow-unsigned"
-                    .to_owned(),
-                false => format!(
-                    "get it with its .minisig file; if you built it yourself, write \
-                 `allow_unsigned = true` under [plugin.{name}], or `tidelake plugin sign` it"
-                ),
-            }))
+            let leave = match rules.asking(found) {
+                Asking::Add => "or, if you know where it comes from, add it with --allow-unsigned",
+                Asking::Inspect => "or let it run, in its sandbox, with --allow-unsigned",
+                Asking::Use => "or, if you built it yourself, write `allow_unsigned = true`",
+            };
+            let place = match rules.asking(found) {
+                Asking::Use => format!(" under [plugin.{}]", found.name),
+                _ => String::new(),
+            };
+            let help = format!("get it with its .minisig file, {leave}{place}");
+            ("it is not signed".to_owned(), help)
         }
         Verdict::Stranger { id } => {
-            Err(refusal(found, &format!("it is signed with key {id}, which is not trusted"))
-                .with_help(match rules.adding {
-                    true => "if you know whose key that is, pass its public key: --trust RW...",
-                    false => {
-                        "if you know whose key that is, write its public key (RW...) into \
-                         `trusted_keys` of [plugins]"
-                    }
-                }))
+            let how = match rules.asking(found) {
+                Asking::Add => "pass its public key: --trust RW...",
+                Asking::Inspect => "pass its public key: --key RW...",
+                Asking::Use => "write its public key (RW...) into `trusted_keys` of [plugins]",
+            };
+            let what = format!("it is signed with key {id}, which is not trusted");
+            (what, format!("if you know whose key that is, {how}"))
         }
-    }
+    };
+    Err(refusal(found, &what).with_help(help))
 }
 
 /// All that it can reach beyond its data was granted.
@@ -279,25 +301,23 @@ fn granted(found: &Found, rules: &Rules, imports: &[String]) -> Result<()> {
     }
     let named: Vec<String> =
         refused.iter().map(|import| format!("`{}`", text::clean(import, 256))).collect();
-    let lacking: Vec<String> = grants::capabilities(refused)
-        .iter()
-        .map(|capability| text::clean(capability, 256))
-        .collect();
     let mut what = format!("it imports {}, which it was not granted", named.join(", "));
     if let Some(earlier) = &rules.earlier {
         what.push_str(&format!("; version {} was added without", earlier.version));
     }
-    let list = lacking.iter().map(|c| format!("{c:?}")).collect::<Vec<_>>().join(", ");
-    let help = match rules.adding {
-        true => {
-            let flags: Vec<String> = lacking.iter().map(|c| format!("--grant {c}")).collect();
-            format!("if it may use that, add it with {}", flags.join(" "))
+    let lacking = grants::capabilities(refused);
+    let lacking = lacking.iter().map(|capability| text::clean(capability, 256));
+    let how = match rules.asking(found) {
+        Asking::Use => {
+            let list: Vec<String> = lacking.map(|c| format!("{c:?}")).collect();
+            format!("write `grants = [{}]` under [plugin.{}]", list.join(", "), found.name)
         }
-        false => {
-            format!("if it may use that, write `grants = [{list}]` under [plugin.{}]", found.name)
+        Asking::Add | Asking::Inspect => {
+            let flags: Vec<String> = lacking.map(|c| format!("--grant {c}")).collect();
+            format!("say so with {}", flags.join(" "))
         }
     };
-    Err(refusal(found, &what).with_help(help))
+    Err(refusal(found, &what).with_help(format!("if it may use that, {how}")))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tidelake_core::config::PluginConfig;
 use tidelake_core::config::lock::Signer;
 use tidelake_core::plugin::{PluginInfo, PluginKind};
 use tidelake_core::{Error, Result};
@@ -89,14 +90,21 @@ impl PluginHost {
     pub fn inspect(&self, request: &InspectRequest) -> Result<PluginReport> {
         let target = &request.target;
         let is_file = target.ends_with(".wasm") || target.contains(['/', '\\']);
-        let (found, pinned) = match is_file || Path::new(target).is_file() {
+        let is_file = is_file || Path::new(target).is_file();
+        let (found, mut rules) = match is_file {
             true => {
                 let path = PathBuf::from(target);
-                (Found { name: stem(&path), path, origin: Origin::File }, None)
+                let found = Found { name: stem(&path), path, origin: Origin::File };
+                // What the configuration says of a plugin of that name is not said of
+                // any file that is called so.
+                (found, Rules::of(self.trust(), &PluginConfig::default(), None)?)
             }
-            false => self.find(target)?,
+            false => {
+                let (found, pinned) = self.find(target)?;
+                let rules = self.rules(target, pinned)?;
+                (found, rules)
+            }
         };
-        let mut rules = self.rules(&found.name, pinned)?;
         for key in &request.trust {
             rules.keys.push(Key::read(key)?);
         }
