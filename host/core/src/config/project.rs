@@ -138,8 +138,10 @@ fn trust(root: &mut Section<'_>) -> TrustConfig {
 /// Whether a text has the form of a minisign public key: 42 bytes in base64, of
 /// which the first two say that it is one.
 pub(super) fn is_public_key(text: &str) -> bool {
+    // The third letter holds the last bits of these two bytes, and two of the key's id.
     text.len() == 56
         && text.starts_with("RW")
+        && (b'Q'..=b'T').contains(&text.as_bytes()[2])
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
 }
 
