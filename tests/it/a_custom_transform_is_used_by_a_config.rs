@@ -1,28 +1,11 @@
 //! The example of a plugin of one's own: built with its documented command,
 //! named in a configuration, at work.
 
-use std::process::Command;
-
-use crate::support::{Project, repository};
+use crate::support::{Project, custom_transform};
 
 #[test]
 fn a_custom_transform_is_used_by_a_config() {
-    let example = repository().join("examples/custom-transform");
-    let readme = std::fs::read_to_string(example.join("README.md")).unwrap();
-    let build = readme
-        .lines()
-        .map(str::trim)
-        .find(|l| l.starts_with("cargo build"))
-        .expect("the README documents one build command");
-    let built = Command::new("sh")
-        .args(["-c", build])
-        .current_dir(&example)
-        .env("CARGO_TARGET_DIR", repository().join("target/guests"))
-        .env_remove("RUSTFLAGS")
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{build}: {}", String::from_utf8_lossy(&built.stderr));
-    let wasm = repository().join("target/guests/wasm32-wasip2/release/spread.wasm");
+    let wasm = custom_transform();
     let config = format!(
         r#"
 [table.quotes]
@@ -39,6 +22,8 @@ options = {{ bid = "bid", ask = "ask" }}
 
 [plugin.spread]
 source = "{}"
+# Built a moment ago, from source that is at hand.
+allow_unsigned = true
 "#,
         wasm.display()
     );

@@ -14,6 +14,8 @@ plugin = "guest"
 
 [plugin.guest]
 source = "guest.wasm"
+# Nobody signs these; what is tested is what happens once they run.
+allow_unsigned = true
 memory = "64MB"
 deadline = "2s"
 "#;

@@ -8,6 +8,7 @@
 mod support;
 
 mod a_custom_transform_is_used_by_a_config;
+mod a_strangers_plugin_runs_only_when_trusted;
 mod bad_config_is_reported_at_once;
 mod bad_data_is_refused_and_counted;
 mod bad_plugins_are_refused;
@@ -15,6 +16,7 @@ mod dependencies_point_one_way;
 mod every_failpoint_recovers;
 mod format_is_one_key;
 mod masks_hold_in_both_tiers;
+mod options_are_held_against_the_plugins_schema;
 mod random_kills_lose_nothing;
 mod stores_that_fail_lose_nothing;
 mod the_demo_tells_the_whole_story;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use tidelake_core::time::Micros;
 
+use crate::commands::plugin::PluginCommand;
 use crate::ingest::bad::OnError;
 
 /// Moves ageing time series from a hot store into an open data lake, and
@@ -90,6 +91,11 @@ pub(crate) enum Command {
         tables: Vec<String>,
         #[command(flatten)]
         now: Now,
+    },
+    /// Sign, check, add and list plugins
+    Plugin {
+        #[command(subcommand)]
+        command: PluginCommand,
     },
     /// Play the whole story on real stock prices, offline
     Demo {

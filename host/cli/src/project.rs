@@ -23,6 +23,8 @@ pub(crate) struct Project {
     pub(crate) root: PathBuf,
     /// The configuration's file.
     pub(crate) path: PathBuf,
+    /// Its text.
+    pub(crate) text: String,
     /// The configuration.
     pub(crate) config: Config,
 }
@@ -42,9 +44,19 @@ impl Project {
                 let root = parent.unwrap_or(Path::new("."));
                 // Stores want a path that stays what it is.
                 let root = root.canonicalize().map_err(|e| unreadable(&path, e))?;
-                Ok(Self { root, path, config })
+                Ok(Self { root, path, text, config })
             }
             Err(problems) => Err(Failure::Config { path, text, problems }),
+        }
+    }
+
+    /// Reads the project that the arguments name; `None` when they name none and
+    /// there is none here.
+    pub(crate) fn find(global: &Global) -> Result<Option<Self>, Failure> {
+        let named = global.config.is_some() || global.directory.is_some();
+        match named || Path::new(CONFIG_FILE).exists() {
+            true => Self::read(global).map(Some),
+            false => Ok(None),
         }
     }
 
@@ -57,7 +69,7 @@ impl Project {
         OpenOptions {
             clock,
             command: format!("tidelake {command}"),
-            plugin_dirs: plugin_dirs(&self.root),
+            plugin_dirs: plugin_dirs(),
             cache_dir: cache_dir(),
         }
     }
@@ -116,13 +128,12 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
     }
 }
 
-/// Where plugins are looked for, in order.
-fn plugin_dirs(root: &Path) -> Vec<PathBuf> {
+/// Where the plugins of the installation are, in order.
+pub(crate) fn plugin_dirs() -> Vec<PathBuf> {
     let mut dirs = Vec::new();
     if let Some(paths) = std::env::var_os("TIDELAKE_PLUGINS") {
         dirs.extend(std::env::split_paths(&paths).filter(|p| !p.as_os_str().is_empty()));
     }
-    dirs.push(root.join("plugins"));
     // Beside the program: `target/plugins` of a build, `lib/tidelake/plugins` of an installation.
     if let Ok(program) = std::env::current_exe()
         && let Some(bin) = program.parent()
@@ -137,7 +148,7 @@ fn plugin_dirs(root: &Path) -> Vec<PathBuf> {
 }
 
 /// Where compiled plugins are kept, for all projects of a user; `None`: in each project.
-fn cache_dir() -> Option<PathBuf> {
+pub(crate) fn cache_dir() -> Option<PathBuf> {
     let of = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     of("TIDELAKE_CACHE")
         .or_else(|| of("XDG_CACHE_HOME").map(|dir| dir.join("tidelake")))

@@ -19,7 +19,9 @@ pub struct OpenOptions {
     pub clock: Arc<dyn Clock>,
     /// What others are told who find the hot store taken, `tidelake run`.
     pub command: String,
-    /// Directories that are searched for `<plugin>.wasm`, in order.
+    /// Directories of the installation, searched for `<plugin>.wasm` in order. What is
+    /// in them is trusted as the program is; the project's own plugins are found
+    /// without being named here, and need a signature.
     pub plugin_dirs: Vec<PathBuf>,
     /// Where compiled plugins are kept; default `.tidelake/cache` in the project.
     pub cache_dir: Option<PathBuf>,
@@ -72,6 +74,8 @@ impl Engine {
         PluginHost::new(HostOptions {
             plugin_dirs: options.plugin_dirs.clone(),
             sources,
+            trust: config.trust.clone(),
+            project: Some(root.to_owned()),
             cache_dir,
             interrupt: config.engine.interrupt,
             ..HostOptions::default()

@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::SchemaRef;
 use serde_json::Value;
-use tidelake_core::config::{Interruption, PluginConfig};
+use tidelake_core::config::lock::{Lock, Locked};
+use tidelake_core::config::{Interruption, PluginConfig, TrustConfig};
 use tidelake_core::plugin::{
     ByteSink, DownsampleSpec, Downsampler, FormatWriter, PluginContext, PluginInfo, PluginKind,
     Plugins, SortColumn, Transform,
@@ -19,20 +21,28 @@ use crate::crossing::recycle::Recycler;
 use crate::engine;
 use crate::interrupt;
 use crate::load::{Cache, Loader, is_name};
+use crate::options::OptionProblem;
 use crate::run::downsampler::WasmDownsampler;
 use crate::run::plugin::Plugin;
 use crate::run::state::Shared;
 use crate::run::transform::WasmTransform;
 use crate::run::writer::WasmWriter;
 use crate::stats::{Counters, PluginStats};
+use crate::trust::{Found, Origin, Rules, Vetted, lock};
 
 /// Where plugins are and what they may use.
 #[derive(Debug, Clone)]
 pub struct HostOptions {
-    /// Directories that are searched, in order, for `<name>.wasm`.
+    /// Directories of the installation, searched in order for `<name>.wasm`. What is
+    /// in them is trusted as the program is.
     pub plugin_dirs: Vec<PathBuf>,
     /// What the configuration says of plugins, by name; paths are absolute.
     pub sources: BTreeMap<String, PluginConfig>,
+    /// Whose plugins may run.
+    pub trust: TrustConfig,
+    /// The project's directory: its lock and the plugins that were added to it, and
+    /// `plugins`, where others may lie.
+    pub project: Option<PathBuf>,
     /// Where compiled plugins are kept; only the host writes there.
     pub cache_dir: PathBuf,
     /// Bytes that a plugin may emit or write in one call before the host takes them.
@@ -47,6 +57,8 @@ impl Default for HostOptions {
         Self {
             plugin_dirs: Vec::new(),
             sources: BTreeMap::new(),
+            trust: TrustConfig::default(),
+            project: None,
             cache_dir: PathBuf::from("plugin-cache"),
             output_cap: 256 << 20,
             interrupt: Interruption::default(),
@@ -84,7 +96,7 @@ impl PluginHost {
         let keep = std::thread::available_parallelism().map_or(4, |n| n.get()) + 1;
         Ok(Self {
             options,
-            loader: Loader { engine, interrupter, cache, keep },
+            loader: Loader { engine, interrupter, cache, keep, compiled: AtomicU64::new(0) },
             recycler: Arc::default(),
             slots: Mutex::default(),
         })
@@ -132,14 +144,49 @@ impl PluginHost {
         slots.iter().map(|(name, slot)| (name.clone(), slot.counters.read())).collect()
     }
 
-    fn config(&self, name: &str) -> PluginConfig {
+    /// Components that were handed to the compiler, or taken from its cache, since
+    /// the host was made. One that is refused is not among them.
+    pub fn compilations(&self) -> u64 {
+        self.loader.compiled.load(Ordering::Relaxed)
+    }
+
+    /// All that is wrong with a plugin's options.
+    pub fn check_options(&self, name: &str, options: &Value) -> Result<Vec<OptionProblem>> {
+        let plugin = self.plugin(name)?;
+        Ok(plugin.schema.as_ref().map(|schema| schema.check(options)).unwrap_or_default())
+    }
+
+    /// The project's directory.
+    pub(crate) fn project(&self) -> Option<&Path> {
+        self.options.project.as_deref()
+    }
+
+    pub(crate) fn trust(&self) -> &TrustConfig {
+        &self.options.trust
+    }
+
+    pub(crate) fn config(&self, name: &str) -> PluginConfig {
         self.options.sources.get(name).cloned().unwrap_or_default()
     }
 
+    /// The project's lock, as it is now.
+    pub(crate) fn lock(&self) -> Result<Lock> {
+        self.project().map_or_else(|| Ok(Lock::default()), lock::read)
+    }
+
+    /// Directories that are searched, with what the plugins in them are.
+    fn places(&self) -> Vec<(PathBuf, Origin)> {
+        let installed = self.options.plugin_dirs.iter().cloned();
+        let installed = installed.map(|place| (place, Origin::Installed));
+        let project = self.project().map(|root| (root.join("plugins"), Origin::Project));
+        installed.chain(project).collect()
+    }
+
     /// Names of all plugins that could be found.
-    fn installed(&self) -> BTreeSet<String> {
+    pub(crate) fn installed(&self) -> BTreeSet<String> {
         let mut names: BTreeSet<String> = self.options.sources.keys().cloned().collect();
-        for directory in &self.options.plugin_dirs {
+        names.extend(self.lock().unwrap_or_default().plugins.into_keys());
+        for (directory, _) in self.places() {
             let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
             names.extend(entries.filter_map(|entry| {
                 let path = entry.path();
@@ -151,41 +198,64 @@ impl PluginHost {
         names
     }
 
-    /// The file of a plugin.
-    fn find(&self, name: &str, config: &PluginConfig) -> Result<PathBuf> {
+    /// The file of a plugin, and its entry in the lock. What the configuration names
+    /// comes first, then what was added, then what is installed; what merely lies in
+    /// the project never takes the place of any of these.
+    pub(crate) fn find(&self, name: &str) -> Result<(Found, Option<Locked>)> {
         if !is_name(name) {
             let name = crate::text::clean(name, 64);
             return Err(Error::config(format!("{name:?} is not a name for a plugin"))
                 .with_help("names are lower-case letters, digits and `-`"));
         }
-        if let Some(source) = &config.source {
-            return Ok(source.clone());
+        let locked = self.lock()?.plugins.remove(name);
+        let found = |path, origin| Found { name: name.to_owned(), path, origin };
+        if let Some(source) = self.config(name).source {
+            return Ok((found(source, Origin::Configured), locked));
+        }
+        if let (Some(project), Some(pinned)) = (self.project(), &locked) {
+            let path = lock::plugin_path(project, name, &pinned.sha256);
+            return Ok((found(path, Origin::Added), locked));
         }
         let file = format!("{name}.wasm");
-        let mut places = self.options.plugin_dirs.iter().map(|place| place.join(&file));
-        places.find(|path| path.is_file()).ok_or_else(|| self.missing(name))
+        let mut places =
+            self.places().into_iter().map(|(place, origin)| (place.join(&file), origin));
+        let (path, origin) =
+            places.find(|(path, _)| path.is_file()).ok_or_else(|| self.missing(name))?;
+        Ok((found(path, origin), None))
     }
 
     fn missing(&self, name: &str) -> Error {
         let places: Vec<String> =
-            self.options.plugin_dirs.iter().map(|place| place.display().to_string()).collect();
+            self.places().iter().map(|(place, _)| place.display().to_string()).collect();
         let installed: Vec<String> = self.installed().into_iter().collect();
         let there = match installed.is_empty() {
             true => "no plugin is installed there".to_owned(),
-            false => format!("installed are {}", installed.join(", ")),
+            false => format!("there are {}", installed.join(", ")),
         };
         let mut error = Error::not_found(format!("there is no plugin named `{name}`"));
         if !places.is_empty() {
             error = error.with("searched", places.join(", "));
         }
         error.with_help(format!(
-            "{there}; put {name}.wasm there, or set `source` under [plugin.{name}]"
+            "{there}; `tidelake plugin add FILE`, or set `source` under [plugin.{name}]"
         ))
+    }
+
+    /// What the operator decided about a plugin in use.
+    pub(crate) fn rules(&self, name: &str, pinned: Option<Locked>) -> Result<Rules> {
+        Rules::of(&self.options.trust, &self.config(name), pinned)
+    }
+
+    /// Loads a vetted plugin under its own name, for nothing but its description.
+    pub(crate) fn try_out(&self, vetted: &Vetted, expected: Option<&str>) -> Result<PluginInfo> {
+        let config = self.config(vetted.name());
+        let shared = self.shared(vetted.name(), &Arc::default());
+        Ok(self.loader.load(vetted, expected, shared, &config)?.info)
     }
 
     /// The plugin of a name, loaded now if it was not yet. A plugin that did not
     /// load is tried again the next time: its file may have been mended.
-    fn plugin(&self, name: &str) -> Result<Arc<Plugin>> {
+    pub(crate) fn plugin(&self, name: &str) -> Result<Arc<Plugin>> {
         let poisoned = || Error::internal("a thread panicked while it loaded a plugin");
         let slot = {
             let mut slots = self.slots.lock().map_err(|_| poisoned())?;
@@ -193,7 +263,7 @@ impl PluginHost {
                 Some(slot) => Arc::clone(slot),
                 None => {
                     // Only what exists gets a slot.
-                    self.find(name, &self.config(name))?;
+                    self.find(name)?;
                     Arc::clone(slots.entry(name.to_owned()).or_default())
                 }
             }
@@ -202,27 +272,22 @@ impl PluginHost {
         if let Some(plugin) = &*plugin {
             return Ok(Arc::clone(plugin));
         }
-        let config = self.config(name);
-        let path = self.find(name, &config)?;
-        let loaded = Arc::new(self.load(name, &path, &config, &slot.counters)?);
+        let (found, pinned) = self.find(name)?;
+        let vetted = Vetted::read(&found, &self.rules(name, pinned)?)?;
+        let shared = self.shared(name, &slot.counters);
+        let loaded = self.loader.load(&vetted, Some(name), shared, &self.config(name))?;
+        let loaded = Arc::new(loaded);
         *plugin = Some(Arc::clone(&loaded));
         Ok(loaded)
     }
 
-    fn load(
-        &self,
-        name: &str,
-        path: &Path,
-        config: &PluginConfig,
-        counters: &Arc<Counters>,
-    ) -> Result<Plugin> {
-        let shared = Shared {
+    fn shared(&self, name: &str, counters: &Arc<Counters>) -> Arc<Shared> {
+        Arc::new(Shared {
             name: name.to_owned(),
             counters: Arc::clone(counters),
             recycler: Arc::clone(&self.recycler),
             output_cap: self.options.output_cap,
-        };
-        self.loader.load(path, Arc::new(shared), config)
+        })
     }
 
     /// A plugin of the kind that is needed.

@@ -2,15 +2,17 @@
 //!
 //! A plugin's way through the crate:
 //!
-//! 1. `load`: the file is found, checked without running any of it (is it a
-//!    component, for which version, of which kind, what does it import), compiled
-//!    once into a cache, and asked what it is.
-//! 2. `run`: instances are made, reused and retired; every call has a deadline, a
+//! 1. `trust`: the file is read and checked without running any of it: is it the one
+//!    that was added, who signed it, for which version is it, of which kind, what
+//!    does it import, and was that granted.
+//! 2. `load`: what passed is compiled once into a cache, and asked what it is.
+//!    `options` holds what the configuration says against the schema it answers.
+//! 3. `run`: instances are made, reused and retired; every call has a deadline, a
 //!    memory cap and an output cap; what goes wrong becomes an error for the
 //!    person who must act.
-//! 3. `crossing`: Arrow data goes in as raw buffers and comes back as raw buffers,
+//! 4. `crossing`: Arrow data goes in as raw buffers and comes back as raw buffers,
 //!    one copy each way; nothing that comes back is believed.
-//! 4. `bindings`: one module for each released version of `wit/`, linked by hand,
+//! 5. `bindings`: one module for each released version of `wit/`, linked by hand,
 //!    and `inert`, what language runtimes import of WASI without needing it.
 //!
 //! Guests run on the thread that calls, which must be one that may block. What
@@ -23,9 +25,11 @@ mod host;
 mod inert;
 mod interrupt;
 mod load;
+pub mod options;
 mod run;
 mod stats;
 mod text;
+pub mod trust;
 
 pub use host::{HostOptions, PluginHost};
 pub use stats::{Metric, PluginStats};

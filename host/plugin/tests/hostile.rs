@@ -57,7 +57,7 @@ fn host(dir: &TempDir) -> PluginHost {
 }
 
 fn host_with(dir: &TempDir, interrupt: Interruption) -> PluginHost {
-    let config = PluginConfig { source: None, memory: 8_000_000, deadline_ms: 100 };
+    let config = PluginConfig { memory: 8_000_000, deadline_ms: 100, ..PluginConfig::default() };
     let sources = ["evil"].map(|name| (name.to_owned(), config.clone()));
     PluginHost::new(HostOptions {
         plugin_dirs: vec![dir.path().join("plugins")],
@@ -118,7 +118,9 @@ fn what_is_no_component_is_named_for_what_it_is() {
 fn another_version_is_refused_before_compilation_naming_both() {
     let dir = TempDir::new().expect("directory");
     install(&dir, "evil", &claims("0.9.0", "", "unreachable"));
-    let error = host(&dir).describe("evil").expect_err("refused");
+    let host = host(&dir);
+    let error = host.describe("evil").expect_err("refused");
+    assert_eq!(host.compilations(), 0);
     assert!(error.message().contains("0.9.0") && error.message().contains("0.1.0"), "{error:?}");
     assert_eq!(cached(dir.path()), 0);
 }
@@ -201,6 +203,10 @@ fn a_description_must_be_true() {
     let other = r#"{"name":"good","version":"1.0.0","kind":"transform"}"#;
     assert!(refused(&says(other)).message().contains("calls itself `good`"));
     assert!(refused(&says("not json")).message().contains("description is not valid"));
+    // Options whose check would never end.
+    let endless =
+        r##"{"name":"evil","version":"1.0.0","kind":"transform","options":{"$ref":"#"}}"##;
+    assert!(refused(&says(endless)).message().contains("leads back to itself"));
     // True, but the exports of a transform are not there.
     let evil = r#"{"name":"evil","version":"1.0.0","kind":"transform"}"#;
     assert!(refused(&says(evil)).message().contains("does not export what its kind must"));

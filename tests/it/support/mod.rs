@@ -34,6 +34,27 @@ pub fn plugin_cache() -> PathBuf {
     repository().join("target/test-plugin-cache")
 }
 
+/// The plugin `spread` of `examples/custom-transform`, built with the one command
+/// that its README names.
+pub fn custom_transform() -> PathBuf {
+    let example = repository().join("examples/custom-transform");
+    let readme = std::fs::read_to_string(example.join("README.md")).unwrap();
+    let build = readme
+        .lines()
+        .map(str::trim)
+        .find(|l| l.starts_with("cargo build"))
+        .expect("the README documents one build command");
+    let built = std::process::Command::new("sh")
+        .args(["-c", build])
+        .current_dir(&example)
+        .env("CARGO_TARGET_DIR", repository().join("target/guests"))
+        .env_remove("RUSTFLAGS")
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{build}: {}", String::from_utf8_lossy(&built.stderr));
+    repository().join("target/guests/wasm32-wasip2/release/spread.wasm")
+}
+
 /// Python with the foreign readers.
 pub fn python() -> PathBuf {
     let path = std::env::var_os("TIDELAKE_PYTHON")

@@ -5,6 +5,7 @@ pub(crate) mod demo;
 mod ingest;
 mod init;
 mod plan;
+pub(crate) mod plugin;
 mod query;
 mod run;
 mod status;
@@ -28,6 +29,7 @@ pub(crate) async fn run(args: Args, out: Out<'_>) -> Result<(), Failure> {
     match command {
         Command::Init { dir } => return init::run(&global, dir, out),
         Command::Demo { dir } => return demo::run(&global, dir, out).await,
+        Command::Plugin { command } => return plugin::run(&global, command, out).await,
         _ => {}
     }
     let project = Project::read(&global)?;
@@ -42,8 +44,8 @@ pub(crate) async fn on_project(
     out: Out<'_>,
 ) -> Result<(), Failure> {
     match command {
-        // These make projects: see above.
-        Command::Init { .. } | Command::Demo { .. } => Ok(()),
+        // These make projects, or need none: see above.
+        Command::Init { .. } | Command::Demo { .. } | Command::Plugin { .. } => Ok(()),
         Command::Validate => validate::run(project, global, out).await,
         Command::Ingest(args) => ingest::run(project, global, args, out).await,
         Command::Plan { tables, all, now } => {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 use tidelake::{Engine, ErrorReport};
+use tidelake_core::config::{self, Problem, Step};
 use tidelake_core::plugin::{
     ByteSink, DownsampleSpec, PluginContext, PluginInfo, PluginKind, Plugins, SortColumn,
 };
 use tidelake_core::table::{RollupSpec, TableSpec};
 use tidelake_core::{Error, Result};
+use tidelake_plugin::PluginHost;
 
 use super::{Out, print_json};
 use crate::args::Global;
@@ -24,31 +26,46 @@ pub(super) async fn run(project: &Project, global: &Global, out: Out<'_>) -> Res
     let options = project.options("validate", None);
     let host = Engine::plugin_host(&project.root, &project.config, &options)?;
     let tables: Vec<TableSpec> = project.config.tables.values().cloned().collect();
+    let text = project.text.clone();
     // Plugins run on blocking threads only.
     let check = move || {
-        let mut check = Check { plugins: &host, found: BTreeMap::new(), problems: Vec::new() };
+        let mut check = Check {
+            plugins: &host,
+            text: &text,
+            found: BTreeMap::new(),
+            problems: Vec::new(),
+            mistakes: Vec::new(),
+        };
         tables.iter().for_each(|spec| check.table(spec));
-        (check.found, check.problems)
+        let Check { found, problems, mut mistakes, .. } = check;
+        mistakes.sort_by_key(|mistake| mistake.span.start);
+        (found, problems, mistakes)
     };
-    let (found, problems) = tokio::task::spawn_blocking(check)
+    let (found, problems, mistakes) = tokio::task::spawn_blocking(check)
         .await
         .map_err(|e| Error::internal("the check did not finish").with_source(e))?;
     let reports: Vec<ErrorReport> = problems.iter().map(ErrorReport::from).collect();
+    let ok = reports.is_empty() && mistakes.is_empty();
     if global.json {
         let report = json!({
-            "ok": reports.is_empty(),
+            "ok": ok,
             "tables": project.config.tables.keys().collect::<Vec<_>>(),
             "plugins": found.values().collect::<Vec<_>>(),
             "problems": reports,
+            "mistakes": render::problems::to_json(&project.text, &mistakes),
         });
         print_json(out, &report)?;
     } else {
-        show(project, &found, reports.len(), out)?;
+        show(project, &found, reports.len() + mistakes.len(), out)?;
     }
     for report in &reports {
         render::error::write_report(&mut std::io::stderr().lock(), report)?;
     }
-    if reports.is_empty() { Ok(()) } else { Err(Failure::Told) }
+    if !mistakes.is_empty() {
+        let mut err = std::io::stderr().lock();
+        render::problems::write(&mut err, &project.path, &project.text, &mistakes)?;
+    }
+    if ok { Ok(()) } else { Err(Failure::Told) }
 }
 
 fn show(
@@ -81,17 +98,27 @@ fn show(
 }
 
 struct Check<'a> {
-    plugins: &'a dyn Plugins,
+    plugins: &'a PluginHost,
+    /// The configuration, to show where options are.
+    text: &'a str,
     found: BTreeMap<String, PluginInfo>,
     problems: Vec<Error>,
+    /// What is wrong with options, at its place in the configuration.
+    mistakes: Vec<Problem>,
 }
 
 impl Check<'_> {
     fn table(&mut self, spec: &TableSpec) {
         let context = PluginContext { table: spec.name.clone(), unit: "validate".to_owned() };
         let mut schema = spec.schema.clone();
-        for transform in &spec.transforms {
-            let fits = self.describe(spec, &transform.plugin, PluginKind::Transform);
+        for (i, transform) in spec.transforms.iter().enumerate() {
+            let fits = self.describe(spec, &transform.plugin, PluginKind::Transform)
+                && self.options(
+                    spec,
+                    &transform.plugin,
+                    &transform.options,
+                    &["transform".into(), i.into()],
+                );
             let input = schema.take().filter(|_| fits);
             if let Some(input) = input {
                 let stage =
@@ -100,7 +127,8 @@ impl Check<'_> {
             }
         }
         let writer = spec.layout.writer_plugin();
-        let writes = self.describe(spec, writer, PluginKind::FormatWriter);
+        let writes = self.describe(spec, writer, PluginKind::FormatWriter)
+            && self.options(spec, writer, &spec.layout.options, &["layout".into()]);
         // Without transforms the configuration was checked against its schema already.
         let public = schema.filter(|schema| {
             let checked = match spec.transforms.is_empty() {
@@ -113,8 +141,14 @@ impl Check<'_> {
             let started = self.start_writer(spec, &context, public);
             self.keep(spec, started);
         }
-        for rollup in &spec.rollups {
-            let fits = self.describe(spec, &rollup.plugin, PluginKind::Downsampler);
+        for (i, rollup) in spec.rollups.iter().enumerate() {
+            let fits = self.describe(spec, &rollup.plugin, PluginKind::Downsampler)
+                && self.options(
+                    spec,
+                    &rollup.plugin,
+                    &rollup.options,
+                    &["rollup".into(), i.into()],
+                );
             if let Some(public) = public.as_ref().filter(|_| fits) {
                 let started = self.start_rollup(spec, rollup, &context, public);
                 self.keep(spec, started);
@@ -147,6 +181,32 @@ impl Check<'_> {
         let fits = wrong.is_none();
         self.problems.extend(wrong.map(|message| Error::config(message).with("table", &spec.name)));
         fits
+    }
+
+    /// Whether options fit the plugin's own schema; `place` is where they are in the
+    /// table's section.
+    fn options(&mut self, spec: &TableSpec, name: &str, options: &Value, place: &[Step]) -> bool {
+        let found = match self.plugins.check_options(name, options) {
+            Ok(found) => found,
+            Err(error) => {
+                self.problems.push(error.with("table", &spec.name));
+                return false;
+            }
+        };
+        let mut around = vec!["table".into(), spec.name.as_str().into()];
+        around.extend_from_slice(place);
+        around.push("options".into());
+        for problem in &found {
+            let path = [&around[..], &problem.path].concat();
+            let place = config::locate(self.text, &path);
+            let span = place.map(|p| if problem.name_is_wrong { p.key } else { p.value });
+            self.mistakes.push(Problem {
+                span: span.unwrap_or(0..0),
+                message: format!("options of plugin `{name}`: {}", problem.message),
+                help: problem.help.clone(),
+            });
+        }
+        found.is_empty()
     }
 
     fn keep<T>(&mut self, spec: &TableSpec, result: Result<T>) -> Option<T> {

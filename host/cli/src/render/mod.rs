@@ -3,6 +3,7 @@
 
 pub(crate) mod error;
 pub(crate) mod plan;
+pub(crate) mod plugins;
 pub(crate) mod problems;
 pub(crate) mod progress;
 pub(crate) mod rows;

@@ -10,11 +10,16 @@
 //!              (line by line)             wrong types             no sense together
 //! ```
 //!
+//! Beside it stands `tidelake.lock` ([`lock`]), which is read the same way and
+//! written by `tidelake plugin add`.
+//!
 //! The document is walked by hand instead of through serde because serde stops
 //! at the first mistake. A key is known because somebody asked for it: there is
 //! no list of keys that could fall behind the code that reads them.
 
 mod check;
+mod locate;
+pub mod lock;
 mod problem;
 mod project;
 pub mod size;
@@ -31,6 +36,7 @@ use std::path::PathBuf;
 
 use crate::table::TableSpec;
 
+pub use locate::{Place, Step, locate};
 pub use problem::{Problem, closest};
 
 /// A validated project.
@@ -46,6 +52,8 @@ pub struct Config {
     pub tables: BTreeMap<String, TableSpec>,
     /// What the configuration says of plugins, by name.
     pub plugins: BTreeMap<String, PluginConfig>,
+    /// Whose plugins may run.
+    pub trust: TrustConfig,
 }
 
 /// `[hot]`
@@ -101,6 +109,15 @@ impl Default for Interruption {
     }
 }
 
+/// `[plugins]`: what holds for all plugins that did not come with the installation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrustConfig {
+    /// `trusted_keys`: public keys (minisign, `RW...`) whose signature is enough.
+    pub trusted_keys: Vec<String>,
+    /// `allow_unsigned`: plugins without a signature run, whoever made them.
+    pub allow_unsigned: bool,
+}
+
 /// `[plugin.<name>]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginConfig {
@@ -111,11 +128,22 @@ pub struct PluginConfig {
     pub memory: u64,
     /// `deadline`: wall time of one call, in milliseconds; default 5 s.
     pub deadline_ms: u64,
+    /// `grants`: the capabilities that it may import, such as `kv` or `wasi:http`;
+    /// default none.
+    pub grants: Vec<String>,
+    /// `allow_unsigned`: it runs without a signature; default no.
+    pub allow_unsigned: bool,
 }
 
 impl Default for PluginConfig {
     fn default() -> Self {
-        Self { source: None, memory: 64_000_000, deadline_ms: 5_000 }
+        Self {
+            source: None,
+            memory: 64_000_000,
+            deadline_ms: 5_000,
+            grants: Vec::new(),
+            allow_unsigned: false,
+        }
     }
 }
 

@@ -1,11 +1,14 @@
-//! The whole file: `[hot]`, `[lake]`, `[engine]`, `[plugin.*]`, and the tables.
+//! The whole file: `[hot]`, `[lake]`, `[engine]`, `[plugins]`, `[plugin.*]`, and the
+//! tables.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::size::{format_bytes, parse_bytes, parse_millis};
 use super::walk::{At, Section};
-use super::{Config, EngineConfig, HotConfig, Interruption, LakeConfig, PluginConfig, table};
+use super::{
+    Config, EngineConfig, HotConfig, Interruption, LakeConfig, PluginConfig, TrustConfig, table,
+};
 use crate::error::{Error, Result};
 
 /// Less memory than this cannot sort and compress at the same time.
@@ -17,6 +20,7 @@ pub(super) fn read(mut root: Section<'_>) -> Config {
     let (hot, hot_path) = hot(&mut root);
     let (lake, lake_url) = lake(&mut root);
     let engine = engine(&mut root);
+    let trust = trust(&mut root);
     check_apart(&root, &hot_path, &lake_url);
 
     let mut tables = BTreeMap::new();
@@ -31,7 +35,7 @@ pub(super) fn read(mut root: Section<'_>) -> Config {
             plugins.insert(name.value, plugin(section, &engine));
         }
     }
-    Config { hot, lake, engine, tables, plugins }
+    Config { hot, lake, engine, tables, plugins, trust }
 }
 
 fn hot(root: &mut Section<'_>) -> (HotConfig, At<PathBuf>) {
@@ -125,6 +129,51 @@ fn engine(root: &mut Section<'_>) -> EngineConfig {
     engine
 }
 
+fn trust(root: &mut Section<'_>) -> TrustConfig {
+    let mut trust = TrustConfig::default();
+    if let Some(mut section) = root.section("plugins") {
+        for key in section.names("trusted_keys").map(|k| k.value).unwrap_or_default() {
+            match is_public_key(&key.value) {
+                true => trust.trusted_keys.push(key.value),
+                false => section.problems.add_with_help(
+                    key.span,
+                    format!("{:?} is not a public key", key.value),
+                    "write the line of the signer's .pub file that begins with RW: \
+                     56 letters, digits, + and /",
+                ),
+            }
+        }
+        trust.allow_unsigned = section.boolean("allow_unsigned").is_some_and(|a| a.value);
+    }
+    trust
+}
+
+/// Whether a text has the form of a minisign public key: 42 bytes in base64, of
+/// which the first two say that it is one.
+pub(super) fn is_public_key(text: &str) -> bool {
+    // The third letter holds the last bits of these two bytes, and two of the key's id.
+    text.len() == 56
+        && text.starts_with("RW")
+        && (b'Q'..=b'T').contains(&text.as_bytes()[2])
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+}
+
+fn grants(section: &mut Section<'_>) -> Vec<String> {
+    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b":/@.-".contains(&b);
+    let mut grants = Vec::new();
+    for grant in section.names("grants").map(|g| g.value).unwrap_or_default() {
+        match grant.value.bytes().all(known) {
+            true => grants.push(grant.value),
+            false => section.problems.add_with_help(
+                grant.span,
+                format!("{:?} cannot be the name of a capability", grant.value),
+                "write kv, secrets, clock, wasi:http, or what `tidelake plugin inspect` names",
+            ),
+        }
+    }
+    grants
+}
+
 fn plugin(mut section: Section<'_>, engine: &EngineConfig) -> PluginConfig {
     let mut config = PluginConfig::default();
     if let Some(runtime) = section.string("runtime") {
@@ -154,6 +203,8 @@ fn plugin(mut section: Section<'_>, engine: &EngineConfig) -> PluginConfig {
     if let Some(deadline) = deadline {
         config.deadline_ms = deadline.value;
     }
+    config.grants = grants(&mut section);
+    config.allow_unsigned = section.boolean("allow_unsigned").is_some_and(|a| a.value);
     config
 }
 

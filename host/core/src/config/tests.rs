@@ -85,11 +85,17 @@ fn every_key_is_read() {
         every = "1h"
         plugin = "stats"
 
+        [plugins]
+        trusted_keys = ["RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"]
+        allow_unsigned = false
+
         [plugin.mask]
         source = "plugins/mask.wasm"
         runtime = "wasm"
         memory = "32MB"
         deadline = "250ms"
+        grants = ["kv", "wasi:http"]
+        allow_unsigned = true
         "#,
     )
     .unwrap();
@@ -120,8 +126,27 @@ fn every_key_is_read() {
         PluginConfig {
             source: Some("plugins/mask.wasm".into()),
             memory: 32_000_000,
-            deadline_ms: 250
+            deadline_ms: 250,
+            grants: vec!["kv".into(), "wasi:http".into()],
+            allow_unsigned: true,
         }
+    );
+    assert_eq!(config.trust.trusted_keys.len(), 1);
+    assert!(!config.trust.allow_unsigned);
+}
+
+#[test]
+fn trust_is_spelt_out() {
+    assert_problems(
+        "[plugins]\ntrusted_keys = [\"RWshort\"]\nallow_unsinged = true\n\
+         [plugin.a]\ngrants = [\"no spaces\"]\nallow_unsigned = \"yes\"\ntrusted_keys = []\n",
+        &[
+            (2, &["\"RWshort\" is not a public key", ".pub"]),
+            (3, &["unknown key `allow_unsinged` in [plugins]", "`allow_unsigned`"]),
+            (5, &["\"no spaces\"", "capability"]),
+            (6, &["`allow_unsigned` is a text", "true or false"]),
+            (7, &["unknown key `trusted_keys` in [plugin.a]"]),
+        ],
     );
 }
 

@@ -21,7 +21,8 @@ pub(super) struct At<T> {
 }
 
 /// Keys that belong into another section than a first guess says.
-const HOMES: [(&str, &str); 10] = [
+const HOMES: [(&str, &str); 11] = [
+    ("trusted_keys", "plugins"),
     ("hot", "lifecycle"),
     ("warm", "lifecycle"),
     ("retention", "lifecycle"),
@@ -109,6 +110,15 @@ impl<'a> Section<'a> {
                 None
             }
             None => self.wrong_type(key, item, span, "a whole number"),
+        }
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, key: &'static str) -> Option<At<bool>> {
+        let (item, span) = self.ask(key)?;
+        match item.as_bool() {
+            Some(value) => Some(At { value, span }),
+            None => self.wrong_type(key, item, span, "true or false"),
         }
     }
 
@@ -336,7 +346,7 @@ impl<'a> Section<'a> {
     }
 
     /// Ends a section whose keys are free: none of them is unknown.
-    fn forget(mut self) {
+    pub(super) fn forget(mut self) {
         self.free = true;
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn is_name(name: &str) -> bool {
 /// Reads the JSON of `meta.describe`; the error is what is wrong with it.
 pub(crate) fn read(
     json: &str,
-    name: &str,
+    expected: Option<&str>,
     kind: PluginKind,
     digest: &str,
 ) -> Result<PluginInfo, String> {
@@ -28,9 +28,12 @@ pub(crate) fn read(
     }
     let mut info: PluginInfo = serde_json::from_str(json)
         .map_err(|error| text::message(&format!("its description is not valid: {error}")))?;
-    if info.name != name {
+    if let Some(name) = expected.filter(|name| info.name != *name) {
         let own = text::clean(&info.name, 64);
         return Err(format!("it calls itself `{own}`, not `{name}`"));
+    }
+    if !is_name(&info.name) {
+        return Err(format!("`{}` is not a name for a plugin", text::clean(&info.name, 64)));
     }
     if info.kind != kind {
         return Err(format!("it calls itself a {}, but is a {kind}", info.kind));
@@ -82,7 +85,7 @@ mod tests {
     #[test]
     fn descriptions_are_held_against_what_is_known() {
         let good = r#"{"name":"mask","version":"1.2.3-rc.1","kind":"transform","row_wise":true}"#;
-        let info = read(good, "mask", PluginKind::Transform, "abc").expect("good");
+        let info = read(good, Some("mask"), PluginKind::Transform, "abc").expect("good");
         assert!(info.row_wise && info.options.is_object() && info.digest == "abc");
         for (json, part) in [
             (good.replace("mask", "other"), "calls itself `other`"),
@@ -92,11 +95,14 @@ mod tests {
             (good.replace("}", r#","options":3}"#), "not described by a JSON Schema"),
             ("[".repeat(10_000), "description is not valid"),
         ] {
-            let error = read(&json, "mask", PluginKind::Transform, "").expect_err("refused");
+            let error = read(&json, Some("mask"), PluginKind::Transform, "").expect_err("refused");
             assert!(error.contains(part), "{error}");
         }
+        assert_eq!(read(good, None, PluginKind::Transform, "").expect("any").name, "mask");
+        let odd = good.replace("mask", "Mask");
+        assert!(read(&odd, None, PluginKind::Transform, "").is_err());
         let writer = r#"{"name":"w","version":"1.0.0","kind":"format-writer","extension":"../x"}"#;
-        assert!(read(writer, "w", PluginKind::FormatWriter, "").is_err());
+        assert!(read(writer, Some("w"), PluginKind::FormatWriter, "").is_err());
     }
 
     #[test]

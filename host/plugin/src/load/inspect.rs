@@ -11,6 +11,7 @@ use tidelake_core::{Error, Result};
 use wasmparser::{Parser, Payload};
 
 use crate::bindings::VERSIONS;
+use crate::trust::grants;
 use crate::{inert, text};
 
 const PACKAGE: &str = "tidelake:plugin/";
@@ -26,13 +27,25 @@ fn imports_of(kind: PluginKind) -> &'static [&'static str] {
     }
 }
 
-/// Checks a plugin file and answers what kind of plugin it is.
-pub(crate) fn inspect(name: &str, path: &Path, bytes: &[u8]) -> Result<PluginKind> {
-    let refuse = |what: String| {
-        Error::plugin(format!("plugin `{name}` cannot be loaded: {what}"))
-            .with("plugin", name)
-            .with("path", path.display())
-    };
+/// What can be seen of a plugin file.
+#[derive(Debug)]
+pub(crate) struct Inspected {
+    pub(crate) kind: PluginKind,
+    /// The version of the package that it was built for.
+    pub(crate) version: String,
+    /// The names of all that it imports.
+    pub(crate) imports: Vec<String>,
+}
+
+fn refusal(name: &str, path: &Path, what: &str) -> Error {
+    Error::plugin(format!("plugin `{name}` cannot be loaded: {what}"))
+        .with("plugin", name)
+        .with("path", path.display())
+}
+
+/// Looks at a plugin file: whether it is a plugin, for which version, of which kind.
+pub(crate) fn inspect(name: &str, path: &Path, bytes: &[u8]) -> Result<Inspected> {
+    let refuse = |what: String| refusal(name, path, &what);
     header(bytes).map_err(|(what, help)| refuse(what.to_owned()).with_help(help))?;
     let names = Names::read(bytes).map_err(|error| {
         refuse("the file is damaged or cut short".to_owned())
@@ -81,21 +94,33 @@ pub(crate) fn inspect(name: &str, path: &Path, bytes: &[u8]) -> Result<PluginKin
         }
     };
 
-    for import in &names.imports {
-        let granted = match ours(import) {
+    let version = names.exports.iter().find_map(|item| ours(item)).map_or("", |(_, v)| v);
+    Ok(Inspected { kind, version: version.to_owned(), imports: names.imports })
+}
+
+/// Checks that this host has what the plugin imports, for a plugin of its kind.
+/// Whether it was granted is another question, asked before.
+pub(crate) fn offered(name: &str, path: &Path, plugin: &Inspected) -> Result<()> {
+    let kind = plugin.kind;
+    for import in &plugin.imports {
+        let there = match ours(import) {
             Some((interface, _)) => imports_of(kind).contains(&interface),
             None => inert::meets(import),
         };
-        if !granted {
+        if !there {
+            let granted = match grants::capability(import) {
+                Some(_) => "; a grant does not change that",
+                None => "",
+            };
             let import = text::clean(import, 256);
-            return Err(refuse(format!("it imports `{import}`, which a {kind} is not given"))
-                .with_help(format!(
-                    "a {kind} may import {} of tidelake:plugin, and has no network",
-                    imports_of(kind).join(", ")
-                )));
+            let what = format!("it imports `{import}`, which this host does not offer to a {kind}");
+            return Err(refusal(name, path, &what).with_help(format!(
+                "a {kind} may import {} of tidelake:plugin, and has no network{granted}",
+                imports_of(kind).join(", ")
+            )));
         }
     }
-    Ok(kind)
+    Ok(())
 }
 
 /// The first eight bytes.

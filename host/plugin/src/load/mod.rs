@@ -1,15 +1,15 @@
-//! From a file to a plugin that can be called: read, inspect, compile (or take
-//! from the cache), link, describe.
+//! From a file to a plugin that can be called: read and vetted (`crate::trust`),
+//! compiled or taken from the cache, linked, asked what it is.
 
 mod cache;
 mod describe;
-mod inspect;
+pub(crate) mod inspect;
 
-use std::path::Path;
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tidelake_core::config::PluginConfig;
 use tidelake_core::plugin::{PluginContext, PluginInfo, PluginKind};
 use tidelake_core::{Error, Result};
@@ -22,8 +22,10 @@ pub(crate) use describe::is_name;
 use crate::bindings::v0_1;
 use crate::inert;
 use crate::interrupt::Interrupter;
+use crate::options::OptionSchema;
 use crate::run::plugin::Plugin;
 use crate::run::state::{Shared, State};
+use crate::trust::{Found, Origin, Vetted};
 
 /// The largest plugin file, in bytes.
 const LARGEST: u64 = 256 << 20;
@@ -36,37 +38,41 @@ pub(crate) struct Loader {
     pub(crate) cache: Cache,
     /// Idle instances kept for each plugin.
     pub(crate) keep: usize,
+    /// Components handed to the compiler or its cache so far.
+    pub(crate) compiled: AtomicU64,
 }
 
 impl Loader {
-    /// Loads the plugin in a file.
+    /// Loads a vetted plugin. It must call itself by the name given, if one is.
     pub(crate) fn load(
         &self,
-        path: &Path,
+        vetted: &Vetted,
+        expected: Option<&str>,
         shared: Arc<Shared>,
         config: &PluginConfig,
     ) -> Result<Plugin> {
-        let name = shared.name.clone();
-        let bytes = read(&name, path)?;
-        let kind = inspect::inspect(&name, path, &bytes)?;
-        let digest = hex(&Sha256::digest(&bytes));
+        let name = vetted.name();
+        let checked = vetted.checked();
         let refuse = |what: &str, error: wasmtime::Error| {
             Error::plugin(format!("plugin `{name}` {what}"))
-                .with("plugin", &name)
-                .with("path", path.display())
+                .with("plugin", name)
+                .with("path", vetted.path().display())
                 .with_source(error)
                 .with_help("build it again, with the tidelake SDK of this host's version")
         };
+        self.compiled.fetch_add(1, Ordering::Relaxed);
         let component = self
             .cache
-            .component(&self.engine, &*self.interrupter, &digest, &bytes)
+            .component(&self.engine, &*self.interrupter, &checked.digest, vetted.bytes())
             .map_err(|error| refuse("cannot be compiled", error))?;
         let pre = self
             .link(&component)
             .map_err(|error| refuse("does not fit the interfaces that it imports", error))?;
         let mut plugin = Plugin {
             // Until it has said more about itself.
-            info: unknown(&name, kind),
+            info: unknown(name, checked.kind),
+            schema: None,
+            signer: checked.signer.clone(),
             shared,
             pre,
             interrupter: Arc::clone(&self.interrupter),
@@ -75,8 +81,10 @@ impl Loader {
             idle: Mutex::default(),
             keep: self.keep,
         };
-        plugin.info = describe_itself(&plugin, kind, &digest)
-            .map_err(|error| error.with("path", path.display()))?;
+        let (info, schema) = describe_itself(&plugin, checked.kind, &checked.digest, expected)
+            .map_err(|error| error.with("path", vetted.path().display()))?;
+        plugin.info = info;
+        plugin.schema = Some(schema);
         Ok(plugin)
     }
 
@@ -92,16 +100,26 @@ impl Loader {
 }
 
 /// Asks a fresh instance what it is.
-fn describe_itself(plugin: &Plugin, kind: PluginKind, digest: &str) -> Result<PluginInfo> {
+fn describe_itself(
+    plugin: &Plugin,
+    kind: PluginKind,
+    digest: &str,
+    expected: Option<&str>,
+) -> Result<(PluginInfo, OptionSchema)> {
     let mut instance = crate::run::instance::Instance::new(plugin)?;
     instance.begin(&PluginContext::default());
     let meta = instance.bind(v0_1::Describe::of)?;
     let (json,) = instance.call(&meta.describe, ())?;
     let name = &plugin.shared.name;
-    let info = describe::read(&json, name, kind, digest).map_err(|what| {
-        Error::plugin(format!("plugin `{name}` cannot be used: {what}"))
-            .with("plugin", name)
-            .with_help("name the file and the configuration as the plugin names itself")
+    let unusable = |what: String| {
+        Error::plugin(format!("plugin `{name}` cannot be used: {what}")).with("plugin", name)
+    };
+    let info = describe::read(&json, expected, kind, digest).map_err(|what| {
+        unusable(what).with_help("name the file and the configuration as the plugin names itself")
+    })?;
+    let schema = OptionSchema::compile(&info.options).map_err(|what| {
+        unusable(format!("the JSON Schema of its options is not usable: {what}"))
+            .with_help("report it to the plugin's author")
     })?;
     // The kind's own exports are looked at now: better here than in the first unit.
     match kind {
@@ -112,7 +130,7 @@ fn describe_itself(plugin: &Plugin, kind: PluginKind, digest: &str) -> Result<Pl
     if let Ok(mut idle) = plugin.idle.lock() {
         idle.push(instance);
     }
-    Ok(info)
+    Ok((info, schema))
 }
 
 fn unknown(name: &str, kind: PluginKind) -> PluginInfo {
@@ -129,13 +147,20 @@ fn unknown(name: &str, kind: PluginKind) -> PluginInfo {
     }
 }
 
-fn read(name: &str, path: &Path) -> Result<Vec<u8>> {
+/// A plugin's bytes. `source` is where it can be had again, if that is known.
+pub(crate) fn read(found: &Found, source: Option<&str>) -> Result<Vec<u8>> {
+    let Found { name, path, origin } = found;
     let unreadable = |error: std::io::Error| {
         let missing = error.kind() == std::io::ErrorKind::NotFound;
-        let (new, help): (fn(String) -> Error, _) = if missing {
-            (Error::not_found, format!("correct `source` under [plugin.{name}], or build it"))
-        } else {
-            (Error::plugin, "check the file and its permissions".to_owned())
+        let (new, help): (fn(String) -> Error, _) = match (missing, origin, source) {
+            (false, ..) => (Error::plugin, "check the file and its permissions".to_owned()),
+            (true, Origin::Added, Some(source)) => {
+                (Error::not_found, format!("get it again: `tidelake plugin add {source}`"))
+            }
+            (true, Origin::File, _) => (Error::not_found, "correct the path".to_owned()),
+            (true, ..) => {
+                (Error::not_found, format!("correct `source` under [plugin.{name}], or build it"))
+            }
         };
         let what = if missing { "there is no file" } else { "the file cannot be read" };
         new(format!("plugin `{name}` cannot be loaded: {what}"))
@@ -144,7 +169,15 @@ fn read(name: &str, path: &Path) -> Result<Vec<u8>> {
             .with_source(error)
             .with_help(help)
     };
-    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    // Of one that grows while it is read no more is taken.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    if length <= LARGEST {
+        bytes.reserve_exact(length as usize);
+        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    }
+    let length = length.max(bytes.len() as u64);
     if length > LARGEST {
         return Err(Error::plugin(format!(
             "plugin `{name}` cannot be loaded: {} is more than a plugin may have ({})",
@@ -152,11 +185,8 @@ fn read(name: &str, path: &Path) -> Result<Vec<u8>> {
             crate::text::bytes(LARGEST)
         ))
         .with("plugin", name)
-        .with("path", path.display()));
+        .with("path", path.display())
+        .with_help("get a smaller build from its author"));
     }
-    std::fs::read(path).map_err(unreadable)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(bytes)
 }

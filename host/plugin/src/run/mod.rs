@@ -19,7 +19,7 @@ use plugin::Plugin;
 /// The longest text of options that is handed to a plugin.
 const OPTIONS: usize = 1 << 20;
 
-/// Options as the guest gets them: a JSON object.
+/// Options as the guest gets them: a JSON object that fits the plugin's own schema.
 fn options_text(
     plugin: &Plugin,
     context: &PluginContext,
@@ -36,7 +36,17 @@ fn options_text(
         serde_json::Value::Object(_) => options.to_string(),
         _ => return Err(wrong("are not an object")),
     };
-    if text.len() > OPTIONS { Err(wrong("are longer than 1 MiB")) } else { Ok(text) }
+    if text.len() > OPTIONS {
+        return Err(wrong("are longer than 1 MiB"));
+    }
+    let problems = plugin.schema.as_ref().map(|schema| schema.check(options)).unwrap_or_default();
+    let Some(first) = problems.first() else { return Ok(text) };
+    let all: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    let error = wrong(&format!("do not fit: {}", all.join("; ")));
+    Err(match &first.help {
+        Some(help) if problems.len() == 1 => error.with_help(help),
+        _ => error.with_help("`tidelake validate` shows each with its line"),
+    })
 }
 
 /// An index as it crosses.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use tidelake_columns::schema_from_message;
+use tidelake_core::config::lock::Signer;
 use tidelake_core::plugin::{PluginContext, PluginInfo};
 use tidelake_core::{Error, Result};
 use wasmtime::Engine;
@@ -15,6 +16,7 @@ use super::fault;
 use super::instance::Instance;
 use super::state::{Shared, State};
 use crate::interrupt::Interrupter;
+use crate::options::OptionSchema;
 
 /// Columns of the widest schema that a plugin may declare.
 const COLUMNS: usize = 10_000;
@@ -22,6 +24,10 @@ const COLUMNS: usize = 10_000;
 /// A compiled plugin.
 pub(crate) struct Plugin {
     pub(crate) info: PluginInfo,
+    /// Checks options; there once the plugin has described them.
+    pub(crate) schema: Option<OptionSchema>,
+    /// Who signed it, if that was asked.
+    pub(crate) signer: Option<Signer>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) pre: InstancePre<State>,
     pub(crate) interrupter: Arc<dyn Interrupter>,

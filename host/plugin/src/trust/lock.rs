@@ -1,0 +1,99 @@
+//! `tidelake.lock` on disk, and the files it pins.
+//!
+//! The lock stands beside `tidelake.toml`; the plugins it pins are kept in
+//! `.tidelake/plugins`, each under its name and the beginning of its digest, so that
+//! another version never replaces the file of one that is running. Files are
+//! written whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use tidelake_core::config::lock::Lock;
+use tidelake_core::{Error, Result};
+
+/// Name of the lock.
+const FILE: &str = "tidelake.lock";
+
+/// The project's lock; an empty one when there is none.
+pub(crate) fn read(project: &Path) -> Result<Lock> {
+    let path = project.join(FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lock::default()),
+        Err(error) => {
+            return Err(Error::config("tidelake.lock cannot be read")
+                .with("file", path.display())
+                .with_source(error)
+                .with_help("no plugin is loaded before it can be"));
+        }
+    };
+    Lock::parse(&text).map_err(|problems| {
+        let lines: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("line {}: {}", problem.position(&text).0, problem.message))
+            .collect();
+        let error = Error::config(format!("tidelake.lock cannot be used: {}", lines.join("; ")));
+        let help = problems.iter().find_map(|problem| problem.help.clone());
+        let help = help.unwrap_or_else(|| "restore the file from version control".to_owned());
+        error.with("file", path.display()).with_help(help)
+    })
+}
+
+/// Where the file of an added plugin is.
+pub(crate) fn plugin_path(project: &Path, name: &str, sha256: &str) -> PathBuf {
+    let short = sha256.get(..12).unwrap_or(sha256);
+    directory(project).join(format!("{name}-{short}.wasm"))
+}
+
+fn directory(project: &Path) -> PathBuf {
+    project.join(".tidelake").join("plugins")
+}
+
+/// Keeps an added plugin: its files first, then its entry, so that the lock never
+/// names what is not there. Two that do so at once wait for each other.
+pub(crate) fn keep(
+    project: &Path,
+    files: &[(PathBuf, &[u8])],
+    enter: impl FnOnce(&mut Lock),
+) -> Result<()> {
+    let unwritten = |path: &Path| {
+        let path = path.display().to_string();
+        move |error: std::io::Error| {
+            Error::unavailable("the plugin could not be added: a file could not be written")
+                .with("file", path)
+                .with_source(error)
+        }
+    };
+    let directory = directory(project);
+    fs::create_dir_all(&directory).map_err(unwritten(&directory))?;
+    let guard = directory.join(".adding");
+    let held = File::create(&guard).map_err(unwritten(&guard))?;
+    held.lock().map_err(unwritten(&guard))?;
+    let mut lock = read(project)?;
+    enter(&mut lock);
+    for (path, bytes) in files {
+        write(path, bytes).map_err(unwritten(path))?;
+    }
+    let path = project.join(FILE);
+    write(&path, lock.to_string().as_bytes()).map_err(unwritten(&path))
+}
+
+/// Writes a file so that after a crash there is the old one or the new one.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = directory.join(format!(".{name}.{}.tmp", std::process::id()));
+    let written = (|| {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&temporary, path)?;
+        File::open(directory)?.sync_all()
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
