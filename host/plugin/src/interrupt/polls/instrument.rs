@@ -21,6 +21,8 @@
 //!   which calls the next one twice, tail calls. Nor can functions that call
 //!   nothing be left out: those that are exported may be called from a loop that is
 //!   not in any module, when lists are copied from one component to another.
+//!   This costs a call about a nanosecond where the function called is tiny, and
+//!   nothing that could be measured where it is not; `tests/cost.rs` measures it.
 //! - **Before every bulk operation**, each of which can be as long as memory: a
 //!   function may be nothing but a thousand of them.
 //!
