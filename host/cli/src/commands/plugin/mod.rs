@@ -7,6 +7,7 @@ mod inspect;
 mod keygen;
 mod keys;
 mod list;
+mod new;
 mod sign;
 mod verify;
 
@@ -25,6 +26,8 @@ use crate::project::{self, Project};
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
+    /// Start a plugin: a project that compiles and passes its tests
+    New(new::New),
     /// Show what a plugin is, what it may reach, its options, and who signed it
     Inspect(inspect::Inspect),
     /// Check a plugin, copy it into the project, and pin it in tidelake.lock
@@ -46,6 +49,7 @@ pub(super) async fn run(
     out: Out<'_>,
 ) -> Result<(), Failure> {
     match command {
+        PluginCommand::New(args) => new::run(global, &args, out),
         PluginCommand::Inspect(args) => inspect::run(global, args, out).await,
         PluginCommand::Add(args) => add::run(global, args, out).await,
         PluginCommand::List => list::run(global, out).await,
