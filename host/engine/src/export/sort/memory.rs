@@ -15,9 +15,10 @@ pub(in crate::export) struct MemorySorted {
     batches: Vec<RecordBatch>,
     /// The number of each batch's first row.
     starts: Vec<usize>,
-    order: Order,
-    /// Where in the order a column's codes are, for those that have some.
-    codes: Vec<Option<usize>>,
+    /// The numbers of the rows, in order.
+    order: Vec<u32>,
+    /// By column of the schema.
+    coded: Vec<Option<Coded>>,
     next: usize,
     batch_rows: usize,
     /// What the rows take; returned when they are gone.
@@ -41,23 +42,26 @@ pub(super) fn sort(
 ) -> Result<Outcome> {
     let pieces = |column: usize| batches.iter().map(|b| b.column(column).clone()).collect();
     let columns: Vec<Vec<ArrayRef>> = by.iter().map(|column| pieces(*column)).collect();
-    let Some(order) = keys::order(&columns)? else { return Ok(Outcome::Refused(batches)) };
+    let Some(Order { rows: order, coded: keys }) = keys::order(&columns)? else {
+        return Ok(Outcome::Refused(batches));
+    };
     let mut starts = Vec::with_capacity(batches.len());
     let mut rows = 0;
     for batch in &batches {
         starts.push(rows);
         rows += batch.num_rows();
     }
-    let codes = (0..schema.fields().len())
-        .map(|column| by.iter().position(|c| *c == column).filter(|at| order.coded[*at].is_some()))
-        .collect();
+    let mut coded: Vec<Option<Coded>> = schema.fields().iter().map(|_| None).collect();
+    for (column, key) in by.iter().zip(keys) {
+        coded[*column] = key;
+    }
     let schema = schema.clone();
     Ok(Outcome::Sorted(MemorySorted {
         schema,
         batches,
         starts,
         order,
-        codes,
+        coded,
         next: 0,
         batch_rows,
         _memory: memory,
@@ -83,9 +87,7 @@ impl MemorySorted {
         rows: &[u32],
         places: &[(usize, usize)],
     ) -> Result<ArrayRef, ArrowError> {
-        if let Some(Coded { distinct, codes }) =
-            self.codes[column].and_then(|at| self.order.coded[at].as_ref())
-        {
+        if let Some(Coded { distinct, codes }) = &self.coded[column] {
             let codes = UInt32Array::from_iter_values(rows.iter().map(|row| codes[*row as usize]));
             return take(distinct, &codes, None);
         }
@@ -99,11 +101,11 @@ impl Iterator for MemorySorted {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let end = self.order.rows.len().min(self.next + self.batch_rows);
+        let end = self.order.len().min(self.next + self.batch_rows);
         if end == self.next {
             return None;
         }
-        let rows = &self.order.rows[self.next..end];
+        let rows = &self.order[self.next..end];
         let places = self.places(rows);
         let batch = (0..self.schema.fields().len())
             .map(|column| self.column(column, rows, &places))

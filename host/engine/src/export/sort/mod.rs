@@ -14,8 +14,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
 use tidelake_core::Result;
 use tidelake_core::plugin::SortColumn;
 use tidelake_core::table::TableSpec;
@@ -72,8 +72,7 @@ async fn sort(
     mut rows: mpsc::Receiver<RecordBatch>,
 ) -> Result<Sorted> {
     if by.is_empty() {
-        let rows = futures::stream::poll_fn(move |cx| rows.poll_recv(cx));
-        return Ok(Sorted::Stream(rows.map(Ok).boxed()));
+        return Ok(Sorted::Stream(stream(rows).map(Ok).boxed()));
     }
     let indexes = by.iter().map(|name| Ok(schema.index_of(name)?)).collect::<Result<Vec<_>>>()?;
     let mut arrived = Vec::new();
@@ -90,9 +89,12 @@ async fn sort(
             }
         }
     }
-    let rest = futures::stream::poll_fn(move |cx| rows.poll_recv(cx));
-    let rows = futures::stream::iter(arrived).chain(rest);
+    let rows = futures::stream::iter(arrived).chain(stream(rows));
     Ok(Sorted::Stream(external::sort(schema, by, rows, tasks.clone())?))
+}
+
+fn stream(mut rows: mpsc::Receiver<RecordBatch>) -> impl Stream<Item = RecordBatch> + Send {
+    futures::stream::poll_fn(move |cx| rows.poll_recv(cx))
 }
 
 /// Takes rows as long as there is memory to sort them in; answers whether these
