@@ -1,7 +1,8 @@
 //! Keyed hashes of values, remembered.
 
-use std::collections::HashMap;
-
+use ahash::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use tidelake_sdk::{Error, Result};
@@ -20,15 +21,30 @@ const LONGEST_REMEMBERED: usize = 64;
 pub(crate) struct Hasher {
     key: Hmac<Sha256>,
     length: usize,
-    known: HashMap<Box<[u8]>, Box<str>>,
+    known: HashTable<Known>,
+    state: RandomState,
     scratch: String,
+}
+
+/// A value whose hash is remembered.
+#[derive(Clone)]
+struct Known {
+    value: Box<[u8]>,
+    digits: Box<str>,
 }
 
 impl Hasher {
     pub(crate) fn new(salt: &str, length: usize) -> Result<Self> {
         let key =
             Hmac::new_from_slice(salt.as_bytes()).map_err(|error| Error::option("salt", error))?;
-        Ok(Self { key, length, known: HashMap::new(), scratch: String::with_capacity(64) })
+        Ok(Self {
+            key,
+            length,
+            known: HashTable::new(),
+            // The order of this table never shows.
+            state: RandomState::with_seeds(1, 2, 3, 4),
+            scratch: String::with_capacity(64),
+        })
     }
 
     /// Digits of every hash.
@@ -38,30 +54,37 @@ impl Hasher {
 
     /// The hash of one value.
     pub(crate) fn digest(&mut self, value: &[u8]) -> &str {
+        let Self { key, length, known, state, scratch } = self;
         if value.len() > LONGEST_REMEMBERED {
-            self.compute(value);
-            return &self.scratch;
+            compute(key, *length, value, scratch);
+            return scratch;
         }
-        if !self.known.contains_key(value) {
-            self.compute(value);
-            if self.known.len() >= MEMORY {
-                self.known.clear();
+        if known.len() >= MEMORY {
+            known.clear();
+        }
+        let hash = state.hash_one(value);
+        let same = |other: &Known| *other.value == *value;
+        match known.entry(hash, same, |other| state.hash_one(&*other.value)) {
+            Entry::Occupied(found) => &found.into_mut().digits,
+            Entry::Vacant(place) => {
+                compute(key, *length, value, scratch);
+                let new = Known { value: value.into(), digits: scratch.as_str().into() };
+                &place.insert(new).into_mut().digits
             }
-            self.known.insert(value.into(), self.scratch.as_str().into());
         }
-        &self.known[value]
     }
+}
 
-    fn compute(&mut self, value: &[u8]) {
-        let mut mac = self.key.clone();
-        mac.update(value);
-        self.scratch.clear();
-        for byte in mac.finalize().into_bytes() {
-            self.scratch.push(DIGITS[usize::from(byte >> 4)] as char);
-            self.scratch.push(DIGITS[usize::from(byte & 15)] as char);
-        }
-        self.scratch.truncate(self.length);
+/// Writes the hash of one value over what is in `out`.
+fn compute(key: &Hmac<Sha256>, length: usize, value: &[u8], out: &mut String) {
+    let mut mac = key.clone();
+    mac.update(value);
+    out.clear();
+    for byte in mac.finalize().into_bytes() {
+        out.push(DIGITS[usize::from(byte >> 4)] as char);
+        out.push(DIGITS[usize::from(byte & 15)] as char);
     }
+    out.truncate(length);
 }
 
 #[cfg(test)]

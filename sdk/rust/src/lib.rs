@@ -76,7 +76,7 @@ pub mod downsampler;
 mod error;
 pub mod format_writer;
 pub mod log;
-#[cfg(target_arch = "wasm32")]
+#[cfg(any(target_arch = "wasm32", test))]
 mod memory;
 pub mod metrics;
 mod options;
