@@ -39,7 +39,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tidelake_groups::{Keys, numbers, times, to_times};
+use tidelake_groups::{Keys, check_names, number_column, numbers, times, to_times};
 use tidelake_sdk::{Batch, Column, Downsampler, Error, Output, Result, Roles};
 
 use bars::{Bars, Rows};
@@ -85,8 +85,11 @@ impl Downsampler for Ohlcv {
 
     fn create(input: SchemaRef, roles: &Roles, options: OhlcvOptions) -> Result<Self> {
         let prices = prices(&input, &options)?;
-        let volume =
-            options.volume.as_deref().map(|name| find(&input, "volume", name)).transpose()?;
+        let volume = options
+            .volume
+            .as_deref()
+            .map(|name| number_column(&input, "volume", name))
+            .transpose()?;
         let keys = Keys::new(&input, roles)?;
         let time = keys.fields[0].data_type().clone();
         let mut fields = keys.fields.clone();
@@ -215,7 +218,7 @@ fn prices(input: &Schema, options: &OhlcvOptions) -> Result<[usize; 4]> {
     ];
     let given = bars.iter().find(|(_, name)| name.is_some()).map(|(option, _)| *option);
     match (&options.price, given) {
-        (Some(price), None) => Ok([find(input, "price", price)?; 4]),
+        (Some(price), None) => Ok([number_column(input, "price", price)?; 4]),
         (Some(_), Some(option)) => Err(Error::option(
             option,
             "ticks have a `price`, bars have `open`, `high`, `low` and `close`; name one kind",
@@ -230,35 +233,11 @@ fn prices(input: &Schema, options: &OhlcvOptions) -> Result<[usize; 4]> {
                 let name = name.as_deref().ok_or_else(|| {
                     Error::option(option, "bars need all of `open`, `high`, `low` and `close`")
                 })?;
-                *index = find(input, option, name)?;
+                *index = number_column(input, option, name)?;
             }
             Ok(indexes)
         }
     }
-}
-
-fn find(input: &Schema, option: &str, name: &str) -> Result<usize> {
-    let index = input
-        .index_of(name)
-        .map_err(|_| Error::option(option, format!("there is no column `{name}`")))?;
-    let data_type = input.field(index).data_type();
-    if data_type.is_numeric() {
-        return Ok(index);
-    }
-    Err(Error::option(option, format!("column `{name}` is {data_type}, not a number")))
-}
-
-/// Group columns keep their names, which must not be those of the values.
-fn check_names(fields: &[Field]) -> Result<()> {
-    for (i, field) in fields.iter().enumerate() {
-        if fields[..i].iter().any(|other| other.name() == field.name()) {
-            return Err(Error::column(
-                field.name(),
-                "the time or group column has the name of a column of the result; rename it",
-            ));
-        }
-    }
-    Ok(())
 }
 
 tidelake_sdk::export_downsampler!(Ohlcv);

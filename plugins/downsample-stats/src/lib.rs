@@ -30,7 +30,7 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tidelake_groups::{Keys, numbers, times, to_times};
+use tidelake_groups::{Keys, number_column, numbers, times, to_times};
 use tidelake_sdk::{Batch, Column, Downsampler, Error, Output, Result, Roles};
 
 use moments::Moments;
@@ -83,14 +83,7 @@ impl Downsampler for Stats {
         let mut values = Vec::with_capacity(options.columns.len());
         for (i, name) in options.columns.iter().enumerate() {
             let option = format!("columns[{i}]");
-            let index = input
-                .index_of(name)
-                .map_err(|_| Error::option(&option, format!("there is no column `{name}`")))?;
-            let data_type = input.field(index).data_type();
-            if !data_type.is_numeric() {
-                let message = format!("column `{name}` is {data_type}, not a number");
-                return Err(Error::option(&option, message));
-            }
+            let index = number_column(&input, &option, name)?;
             for suffix in NAMES {
                 let (data_type, nullable) = match suffix {
                     "count" => (DataType::Int64, false),

@@ -19,5 +19,5 @@
 mod roles;
 mod table;
 
-pub use roles::{Keys, numbers, times, to_times};
+pub use roles::{Keys, check_names, number_column, numbers, times, to_times};
 pub use table::{Groups, Run, plain};

@@ -113,3 +113,28 @@ pub fn numbers(name: &str, array: &ArrayRef) -> Result<Float64Array> {
     let values = cast(array, &DataType::Float64).at(|| format!("column `{name}`"))?;
     Ok(values.as_primitive::<Float64Type>().clone())
 }
+
+/// The index of the column of numbers that an option names.
+pub fn number_column(input: &Schema, option: &str, name: &str) -> Result<usize> {
+    let index = input
+        .index_of(name)
+        .map_err(|_| Error::option(option, format!("there is no column `{name}`")))?;
+    let data_type = input.field(index).data_type();
+    if data_type.is_numeric() {
+        return Ok(index);
+    }
+    Err(Error::option(option, format!("column `{name}` is {data_type}, not a number")))
+}
+
+/// Group columns keep their names, which must not be those of the values.
+pub fn check_names(fields: &[Field]) -> Result<()> {
+    for (i, field) in fields.iter().enumerate() {
+        if fields[..i].iter().any(|other| other.name() == field.name()) {
+            return Err(Error::column(
+                field.name(),
+                "the time or group column has the name of a column of the result; rename it",
+            ));
+        }
+    }
+    Ok(())
+}
