@@ -19,8 +19,10 @@
 //! stops them when they do not come back is `interrupt`.
 
 mod bindings;
+pub mod conformance;
 mod crossing;
 mod engine;
+pub mod files;
 mod host;
 mod inert;
 mod interrupt;

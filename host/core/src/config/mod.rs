@@ -38,6 +38,7 @@ use crate::table::TableSpec;
 
 pub use locate::{Place, Step, locate};
 pub use problem::{Problem, closest};
+pub use project::is_plugin_name;
 
 /// A validated project.
 #[derive(Debug, Clone)]

@@ -240,8 +240,9 @@ fn check_plugin_name(root: &Section<'_>, name: &At<String>) -> bool {
     good
 }
 
-/// Whether plugins may be called so; the name becomes part of a file name.
-pub(super) fn is_plugin_name(name: &str) -> bool {
+/// Whether plugins may be called so: `[a-z][a-z0-9-]*`, at most 64 bytes. The name
+/// becomes part of a file name.
+pub fn is_plugin_name(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

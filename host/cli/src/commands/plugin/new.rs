@@ -16,6 +16,7 @@ use std::path::{Component, Path, PathBuf};
 use clap::ValueEnum;
 use serde_json::json;
 use tidelake_core::Error;
+use tidelake_core::config::is_plugin_name;
 
 use super::{Out, print_json};
 use crate::args::Global;
@@ -115,12 +116,7 @@ pub(super) fn run(global: &Global, args: &New, out: Out<'_>) -> Result<(), Failu
 /// The plugin's name: that of the directory.
 fn name(dir: &Path) -> Result<&str, Error> {
     let name = dir.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let wrong = !name.starts_with(|c: char| c.is_ascii_lowercase())
-        || !name.chars().all(good)
-        || name.ends_with('-')
-        || TAKEN.contains(&name);
-    if wrong {
+    if !is_plugin_name(name) || name.ends_with('-') || TAKEN.contains(&name) {
         return Err(Error::input(format!("{name:?} cannot be the name of a plugin"))
             .with("directory", dir.display())
             .with_help(
