@@ -27,6 +27,7 @@ mod host;
 mod inert;
 mod interrupt;
 mod load;
+pub mod measure;
 pub mod options;
 mod run;
 mod stats;

@@ -192,6 +192,13 @@ fn plugin(mut section: Section<'_>, engine: &EngineConfig) -> PluginConfig {
         }
     }
     config.source = section.name("source").map(|s| PathBuf::from(s.value));
+    limits(&mut section, engine, &mut config);
+    config.allow_unsigned = section.boolean("allow_unsigned").is_some_and(|a| a.value);
+    config
+}
+
+/// What one plugin may use.
+pub(super) fn limits(section: &mut Section<'_>, engine: &EngineConfig, config: &mut PluginConfig) {
     let memory = section.parsed_with("memory", |text| plugin_memory(text, engine));
     if let Some(memory) = memory {
         config.memory = memory.value;
@@ -203,9 +210,7 @@ fn plugin(mut section: Section<'_>, engine: &EngineConfig) -> PluginConfig {
     if let Some(deadline) = deadline {
         config.deadline_ms = deadline.value;
     }
-    config.grants = grants(&mut section);
-    config.allow_unsigned = section.boolean("allow_unsigned").is_some_and(|a| a.value);
-    config
+    config.grants = grants(section);
 }
 
 fn plugin_memory(text: &str, engine: &EngineConfig) -> Result<u64> {

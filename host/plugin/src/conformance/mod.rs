@@ -136,16 +136,7 @@ impl<'a> Suite<'a> {
     /// A suite for the plugin of a name.
     pub fn new(plugins: &'a dyn Plugins, name: &str, subject: &'a Subject) -> Result<Self> {
         let info = plugins.describe(name)?;
-        let mut samples = Samples::new(subject.schema.clone()).seeded(subject.seed);
-        for column in subject.time.iter().chain(&subject.key) {
-            if subject.schema.field_with_name(column).is_err() {
-                return Err(Error::input(format!("the sample table has no column {column:?}"))
-                    .with_help("name its time and key columns as they are called there"));
-            }
-        }
-        if let Some(time) = &subject.time {
-            samples = samples.ascending(time);
-        }
+        let samples = samples(subject)?;
         Ok(Self { plugins, info, subject, samples, tight: None, reader: None, foreign: vec![] })
     }
 
@@ -232,6 +223,21 @@ impl<'a> Suite<'a> {
         }
         schemas
     }
+}
+
+/// Rows of the sample table.
+pub(crate) fn samples(subject: &Subject) -> Result<Samples> {
+    for column in subject.time.iter().chain(&subject.key) {
+        if subject.schema.field_with_name(column).is_err() {
+            return Err(Error::input(format!("the sample table has no column {column:?}"))
+                .with_help("name its time and key columns as they are called there"));
+        }
+    }
+    let samples = Samples::new(subject.schema.clone()).seeded(subject.seed);
+    Ok(match &subject.time {
+        Some(time) => samples.ascending(time),
+        None => samples,
+    })
 }
 
 /// How a check ended, if it did not fail.
