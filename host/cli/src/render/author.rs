@@ -3,6 +3,7 @@
 use std::io::{Result, Write};
 use std::time::Duration;
 
+use comfy_table::ColumnConstraint;
 use tidelake_core::plugin::PluginInfo;
 use tidelake_plugin::conformance::{Check, Verdict};
 use tidelake_plugin::measure::{Measured, Readiness};
@@ -35,6 +36,10 @@ pub(crate) fn write_built(
 /// Writes every check, and how many ended how.
 pub(crate) fn write_checks(out: &mut dyn Write, info: &PluginInfo, checks: &[Check]) -> Result<()> {
     let mut shown = table::new(&["check", "", ""].map(|name| (name, Lean::Left)));
+    // Names stay on one line; notes have what is left.
+    if let Some(names) = shown.column_mut(0) {
+        names.set_constraint(ColumnConstraint::ContentWidth);
+    }
     for Check { name, verdict, note } in checks {
         shown.add_row([name.clone(), verdict.to_string(), brief(note)]);
     }

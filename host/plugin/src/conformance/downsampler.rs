@@ -60,7 +60,7 @@ impl Bench<'_> {
                 made.map(drop)
             })
         });
-        checks.run("the declared schema: bucket, groups, values", || self.declared());
+        checks.run("declared schema: bucket, groups, values", || self.declared());
         self.sizes(checks);
         self.values(checks);
         self.layouts(checks);
@@ -68,7 +68,7 @@ impl Bench<'_> {
         checks.run("its own columns, of every type", || self.own_columns());
         self.orders(checks);
         self.partials(checks);
-        checks.run("output beyond the cap is an error, and no more", || self.capped());
+        checks.run("output beyond the cap ends in an error", || self.capped());
     }
 
     fn batch(&self, rows: std::ops::Range<usize>, flavour: Flavour) -> Result<RecordBatch, String> {
@@ -120,7 +120,7 @@ impl Bench<'_> {
             let hash = || -> Result<_, String> { Ok(th1(&[must(self.roll(&batch))?])) };
             match (hash()?, hash()?) {
                 (None, _) | (_, None) => skipped("it emits a type that has no content hash"),
-                (Some(one), Some(other)) if one == other => noted(one.to_string()),
+                (Some(one), Some(other)) if one == other => noted(format!("{} rows", one.rows)),
                 (Some(one), Some(other)) => Err(format!("{one}, and then {other}")),
             }
         });
@@ -144,7 +144,7 @@ impl Bench<'_> {
             alike(&Ok(expected), &self.roll(&[other]), &[])
                 .map_err(|how| format!("what is under a null shows: {how}"))
         });
-        checks.run("NaN, infinities, -0, ends of types, odd texts", || {
+        checks.run("NaN, infinities, -0, extremes, odd texts", || {
             let batch = [self.batch(0..ROWS, Flavour::Edges)?];
             alike(&self.roll(&batch), &self.roll(&batch), &[])
         });

@@ -294,3 +294,6 @@ impl Checks<'_> {
         self.done.push(check);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ impl Suite<'_> {
         checks.run("a further column, of every type", || self.further_columns());
         checks.run("its own columns, of every type", || self.own_columns());
         self.cuts(checks);
-        checks.run("output beyond the cap is an error, and no more", || self.capped());
+        checks.run("output beyond the cap ends in an error", || self.capped());
         checks.run("your own rows", || self.own_rows());
     }
 
@@ -74,7 +74,7 @@ impl Suite<'_> {
             let hash = || -> Result<_, String> { Ok(th1(&[must(self.pass(schema, &batch))?])) };
             match (hash()?, hash()?) {
                 (None, _) | (_, None) => skipped("it emits a type that has no content hash"),
-                (Some(one), Some(other)) if one == other => noted(one.to_string()),
+                (Some(one), Some(other)) if one == other => noted(format!("{} rows", one.rows)),
                 (Some(one), Some(other)) => Err(format!("{one}, and then {other}")),
             }
         });
@@ -105,7 +105,7 @@ impl Suite<'_> {
             alike(&Ok(expected), &self.pass(schema, &[other]), &[])
                 .map_err(|how| format!("what is under a null shows: {how}"))
         });
-        checks.run("NaN, infinities, -0, ends of types, odd texts", || {
+        checks.run("NaN, infinities, -0, extremes, odd texts", || {
             let batch = [self.batch(0..ROWS, Flavour::Edges)?];
             alike(&self.pass(schema, &batch), &self.pass(schema, &batch), &[])
         });

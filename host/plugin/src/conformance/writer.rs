@@ -103,7 +103,7 @@ impl Suite<'_> {
         for (name, flavour) in [
             ("all null", Flavour::AllNull),
             ("nulls everywhere", Flavour::Nulls),
-            ("NaN, infinities, -0, ends of types, odd texts", Flavour::Edges),
+            ("NaN, infinities, -0, extremes, odd texts", Flavour::Edges),
         ] {
             checks.run(name, || {
                 let batch = self.batch(0..ROWS, flavour)?;
@@ -190,7 +190,7 @@ impl Suite<'_> {
                 _ => passed(),
             }
         });
-        checks.run("output beyond the cap is an error, and no more", || {
+        checks.run("output beyond the cap ends in an error", || {
             let Some(tight) = self.tight else { return skipped("there is no host with a low cap") };
             let large = self.batch(0..LARGE, Flavour::Ordinary)?;
             match self.write_by(tight, schema, &[large]) {

@@ -34,7 +34,7 @@ impl Layout {
     pub fn name(self) -> &'static str {
         match self {
             Self::Dictionary => "dictionaries",
-            Self::DictionaryWithNull => "dictionaries with a null among their values",
+            Self::DictionaryWithNull => "dictionaries that hold a null",
             Self::View => "views",
             Self::Large => "large offsets",
         }

@@ -18,6 +18,7 @@ use serde_json::json;
 use tidelake_core::Error;
 use tidelake_core::config::is_plugin_name;
 
+use super::sample::SAMPLE_FILE;
 use super::{Out, print_json};
 use crate::args::Global;
 use crate::failure::Failure;
@@ -106,7 +107,8 @@ pub(super) fn run(global: &Global, args: &New, out: Out<'_>) -> Result<(), Failu
     }
     writeln!(
         out,
-        "wrote {}\nnext:\n  cd {}\n  cargo test\n  cargo build --release --target wasm32-wasip2",
+        "wrote {}\nnext:\n  cd {}\n  cargo test\n  tidelake plugin build\n  \
+         tidelake plugin test",
         args.dir.display(),
         args.dir.display()
     )?;
@@ -196,9 +198,12 @@ fn files(kind: Kind, name: &str, sdk: &str) -> Vec<(&'static str, String)> {
             [first.to_ascii_uppercase(), rest.to_owned()]
         })
         .collect();
+    // Those that the README shows are those that it is tested with.
+    let options = usage.lines().find(|line| line.starts_with("options = ")).unwrap_or_default();
     let fill = |text: &str| {
         // What is filled in may hold placeholders itself, so it comes first.
         text.replace("{{use}}", usage.trim_end())
+            .replace("{{options}}", options)
             .replace("{{dependencies}}", dependencies)
             .replace("{{kind}}", word)
             .replace("{{Type}}", &type_name)
@@ -212,6 +217,7 @@ fn files(kind: Kind, name: &str, sdk: &str) -> Vec<(&'static str, String)> {
         (".gitignore", "/target/\n".to_owned()),
         ("README.md", fill(include_str!("templates/README.md.template"))),
         ("src/lib.rs", fill(lib)),
+        (SAMPLE_FILE, fill(include_str!("templates/sample.toml.template"))),
     ]
 }
 
@@ -233,6 +239,16 @@ mod tests {
         assert!(files[4].1.contains("pub struct MyPlugin2 {"));
         assert!(files[0].1.contains("tidelake-sdk = { path = \"../sdk/rust\" }"));
         assert!(files[3].1.contains("target/wasm32-wasip2/release/my_plugin_2.wasm"));
+    }
+
+    #[test]
+    fn the_sample_is_one() {
+        for kind in KINDS {
+            let files = files(kind, "mine", "sdk");
+            let (_, text) = files.iter().find(|(path, _)| *path == SAMPLE_FILE).unwrap();
+            let sample = tidelake_core::config::PluginSample::parse(text).unwrap();
+            assert!(sample.options.is_some_and(|o| o.as_object().is_some_and(|o| !o.is_empty())));
+        }
     }
 
     #[test]
