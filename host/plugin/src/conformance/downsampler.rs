@@ -69,6 +69,7 @@ impl Bench<'_> {
         self.orders(checks);
         self.partials(checks);
         checks.run("output beyond the cap ends in an error", || self.capped());
+        checks.run("your own rows", || self.own_rows());
     }
 
     fn batch(&self, rows: std::ops::Range<usize>, flavour: Flavour) -> Result<RecordBatch, String> {
@@ -323,6 +324,29 @@ impl Bench<'_> {
         let few = [self.batch(0..1, Flavour::Ordinary)?];
         alike(&self.roll(&few), &self.roll_by(tight, &few), &[])
             .map_err(|how| format!("not usable afterwards: {how}"))
+    }
+
+    /// Each instant is a bucket of its own.
+    fn own_rows(&self) -> Case {
+        let rows = &self.suite.subject.rows;
+        if rows.is_empty() {
+            return skipped("none were given: --data FILE");
+        }
+        let with_bucket = |batch: &RecordBatch| {
+            let time = batch.column_by_name(self.time).cloned();
+            let columns = batch.columns().iter().cloned().chain(time).collect();
+            RecordBatch::try_new(self.samples.schema().clone(), columns)
+        };
+        let rows = rows.iter().map(with_bucket).collect::<Result<Vec<_>, _>>();
+        let rows = rows.map_err(|error| error.to_string())?;
+        let out = must(self.roll(&rows))?;
+        self.in_order(&out)?;
+        let sums = floats(&out);
+        let parts: Vec<_> = rows.iter().flat_map(cut).collect();
+        let groups = out.num_rows();
+        alike(&Ok(out), &self.roll(&parts), &sums)?;
+        let read: usize = rows.iter().map(RecordBatch::num_rows).sum();
+        noted(format!("{read} rows in, {groups} groups out"))
     }
 
     /// Sorted by group, then bucket, and each but once.
