@@ -147,7 +147,11 @@ impl Suite<'_> {
                     let expected = self.pass(schema, &[batch]);
                     let slice = sliced(&other)?;
                     for other in [other, slice] {
-                        alike(&expected, &self.pass(&other.schema(), &[other.clone()]), &[])?;
+                        alike(
+                            &expected,
+                            &self.pass(&other.schema(), slice::from_ref(&other)),
+                            &[],
+                        )?;
                     }
                 }
                 passed()

@@ -71,7 +71,7 @@ fn artifact(messages: &str, package: &str) -> Option<PathBuf> {
     });
     let files = ours.flat_map(|m| m["filenames"].as_array().cloned().unwrap_or_default());
     let files = files.filter_map(|file| file.as_str().map(PathBuf::from));
-    files.filter(|file| file.extension().is_some_and(|ending| ending == "wasm")).last()
+    files.filter(|file| file.extension().is_some_and(|ending| ending == "wasm")).next_back()
 }
 
 fn is_library(target: &Value) -> bool {
