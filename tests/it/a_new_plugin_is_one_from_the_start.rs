@@ -91,8 +91,8 @@ fn a_new_format_is_built_tested_signed_added_and_run() {
     made_and_added(&project, "format-writer", "fresh-file");
     project.configure(&ticks::config("fresh-file", ""));
     let now = ingest(&project);
-    let sql = "SELECT symbol, count(*) AS n, sum(size) AS size, sum(price) AS price FROM ticks \
-               GROUP BY symbol ORDER BY symbol";
+    let sql = "SELECT symbol, count(*) AS n, sum(size) AS size, round(sum(price), 6) AS price \
+               FROM ticks GROUP BY symbol ORDER BY symbol";
     let hot = project.query(sql);
     let report = project.json(&["run", "--now", &now]);
     assert!(report["tables"][0]["rows"].as_u64() > Some(50), "{report}");
