@@ -92,7 +92,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         now: Now,
     },
-    /// Sign, check, add and list plugins
+    /// Make, test, sign, add and list plugins
     Plugin {
         #[command(subcommand)]
         command: PluginCommand,

@@ -37,5 +37,6 @@ pub use lake::Lake;
 pub use ledger::Ledger;
 pub use log::TableLog;
 pub use partition::check_partition_values;
+pub use read::read_back;
 pub use table::{BatchStream, LakeTable};
 pub use upload::FileUpload;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use arrow::datatypes::SchemaRef;
 use serde_json::Value;
 use tidelake_core::config::lock::{Lock, Locked};
-use tidelake_core::config::{Interruption, PluginConfig, TrustConfig};
+use tidelake_core::config::{Interruption, PluginConfig, TrustConfig, is_plugin_name};
 use tidelake_core::plugin::{
     ByteSink, DownsampleSpec, Downsampler, FormatWriter, PluginContext, PluginInfo, PluginKind,
     Plugins, SortColumn, Transform,
@@ -20,7 +20,7 @@ use tidelake_core::{Error, Result};
 use crate::crossing::recycle::Recycler;
 use crate::engine;
 use crate::interrupt;
-use crate::load::{Cache, Loader, is_name};
+use crate::load::{Cache, Loader};
 use crate::options::OptionProblem;
 use crate::run::downsampler::WasmDownsampler;
 use crate::run::plugin::Plugin;
@@ -192,7 +192,7 @@ impl PluginHost {
                 let path = entry.path();
                 let wasm = path.extension().is_some_and(|extension| extension == "wasm");
                 let name = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| wasm);
-                name.filter(|name| is_name(name)).map(str::to_owned)
+                name.filter(|name| is_plugin_name(name)).map(str::to_owned)
             }));
         }
         names
@@ -202,7 +202,7 @@ impl PluginHost {
     /// comes first, then what was added, then what is installed; what merely lies in
     /// the project never takes the place of any of these.
     pub(crate) fn find(&self, name: &str) -> Result<(Found, Option<Locked>)> {
-        if !is_name(name) {
+        if !is_plugin_name(name) {
             let name = crate::text::clean(name, 64);
             return Err(Error::config(format!("{name:?} is not a name for a plugin"))
                 .with_help("names are lower-case letters, digits and `-`"));
@@ -251,6 +251,18 @@ impl PluginHost {
         let config = self.config(vetted.name());
         let shared = self.shared(vetted.name(), &Arc::default());
         Ok(self.loader.load(vetted, expected, shared, &config)?.info)
+    }
+
+    /// Loads a vetted plugin and keeps it under the name that it gives itself.
+    pub(crate) fn adopt(&self, vetted: &Vetted, config: &PluginConfig) -> Result<PluginInfo> {
+        let slot = Arc::new(Slot::default());
+        let shared = self.shared(vetted.name(), &slot.counters);
+        let plugin = Arc::new(self.loader.load(vetted, None, shared, config)?);
+        let info = plugin.info.clone();
+        let poisoned = |_| Error::internal("a thread panicked while it loaded a plugin");
+        *slot.plugin.lock().map_err(|_| poisoned(()))? = Some(plugin);
+        self.slots.lock().map_err(|_| poisoned(()))?.insert(info.name.clone(), slot);
+        Ok(info)
     }
 
     /// The plugin of a name, loaded now if it was not yet. A plugin that did not

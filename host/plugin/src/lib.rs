@@ -19,12 +19,15 @@
 //! stops them when they do not come back is `interrupt`.
 
 mod bindings;
+pub mod conformance;
 mod crossing;
 mod engine;
+pub mod files;
 mod host;
 mod inert;
 mod interrupt;
 mod load;
+pub mod measure;
 pub mod options;
 mod run;
 mod stats;

@@ -1,8 +1,9 @@
 //! What each plugin did, in numbers.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Names of metrics that are kept of one plugin.
 const METRICS: usize = 64;
@@ -26,6 +27,18 @@ pub struct PluginStats {
     pub traps: u64,
     /// Instances made.
     pub instances: u64,
+    /// Time that making them took.
+    pub instantiation: Duration,
+    /// Time inside calls into the plugin, by the clock: the guest, and the host's
+    /// functions that it calls.
+    pub busy: Duration,
+    /// Part of it: moving columns and file bytes between host and guest, with the checks
+    /// of what comes out.
+    pub crossing: Duration,
+    /// Part of it: compressing and decompressing for the guest.
+    pub codec: Duration,
+    /// The most linear memory that one instance had, in bytes.
+    pub peak_memory: u64,
     /// What the plugin itself reports, by name.
     pub metrics: BTreeMap<String, Metric>,
 }
@@ -60,6 +73,12 @@ pub(crate) struct Counters {
     pub(crate) bytes_out: AtomicU64,
     pub(crate) traps: AtomicU64,
     pub(crate) instances: AtomicU64,
+    /// Nanoseconds, as the other times.
+    pub(crate) instantiation: AtomicU64,
+    pub(crate) busy: AtomicU64,
+    pub(crate) crossing: AtomicU64,
+    pub(crate) codec: AtomicU64,
+    pub(crate) peak_memory: AtomicU64,
     metrics: Mutex<BTreeMap<String, Metric>>,
 }
 
@@ -68,9 +87,35 @@ pub(crate) fn add(counter: &AtomicU64, delta: u64) {
     counter.fetch_add(delta, Ordering::Relaxed);
 }
 
+/// Adds the time since a moment to one of the times.
+pub(crate) fn add_since(nanos: &AtomicU64, start: Instant) {
+    add(nanos, start.elapsed().as_nanos() as u64);
+}
+
+/// Adds the time of its own life to the crossing: what borrows the host's memory while
+/// it is copied into a guest is dropped when the copy is made, and nothing else tells.
+#[derive(Debug)]
+pub(crate) struct Crossing {
+    counters: Arc<Counters>,
+    start: Instant,
+}
+
+impl Crossing {
+    pub(crate) fn begin(counters: &Arc<Counters>) -> Self {
+        Self { counters: Arc::clone(counters), start: Instant::now() }
+    }
+}
+
+impl Drop for Crossing {
+    fn drop(&mut self) {
+        add_since(&self.counters.crossing, self.start);
+    }
+}
+
 impl Counters {
     pub(crate) fn read(&self) -> PluginStats {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let time = |nanos: &AtomicU64| Duration::from_nanos(get(nanos));
         PluginStats {
             calls: get(&self.calls),
             rows_in: get(&self.rows_in),
@@ -79,6 +124,11 @@ impl Counters {
             bytes_out: get(&self.bytes_out),
             traps: get(&self.traps),
             instances: get(&self.instances),
+            instantiation: time(&self.instantiation),
+            busy: time(&self.busy),
+            crossing: time(&self.crossing),
+            codec: time(&self.codec),
+            peak_memory: get(&self.peak_memory),
             metrics: self.metrics.lock().map(|metrics| metrics.clone()).unwrap_or_default(),
         }
     }

@@ -26,6 +26,8 @@
 
 mod decode;
 mod encode;
+#[cfg(feature = "samples")]
+pub mod samples;
 mod schema;
 
 use arrow_buffer::Buffer;

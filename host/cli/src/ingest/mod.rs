@@ -20,6 +20,7 @@ mod infer;
 mod input;
 mod json;
 pub(crate) mod lookup;
+pub(crate) mod sample;
 pub(crate) mod schema;
 
 use std::path::{Path, PathBuf};

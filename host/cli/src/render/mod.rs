@@ -1,6 +1,7 @@
 //! Reports as text: tables that read well at 80 columns, numbers with thin
 //! thousands, errors with their cause and what to do.
 
+pub(crate) mod author;
 pub(crate) mod error;
 pub(crate) mod plan;
 pub(crate) mod plugins;

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Beside it stands `tidelake.lock` ([`lock`]), which is read the same way and
-//! written by `tidelake plugin add`.
+//! written by `tidelake plugin add`, and in a plugin's project `tidelake-test.toml`
+//! ([`PluginSample`]).
 //!
 //! The document is walked by hand instead of through serde because serde stops
 //! at the first mistake. A key is known because somebody asked for it: there is
@@ -22,6 +23,7 @@ mod locate;
 pub mod lock;
 mod problem;
 mod project;
+mod sample;
 pub mod size;
 mod syntax;
 mod table;
@@ -38,6 +40,8 @@ use crate::table::TableSpec;
 
 pub use locate::{Place, Step, locate};
 pub use problem::{Problem, closest};
+pub use project::is_plugin_name;
+pub use sample::PluginSample;
 
 /// A validated project.
 #[derive(Debug, Clone)]

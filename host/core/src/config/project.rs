@@ -192,6 +192,13 @@ fn plugin(mut section: Section<'_>, engine: &EngineConfig) -> PluginConfig {
         }
     }
     config.source = section.name("source").map(|s| PathBuf::from(s.value));
+    limits(&mut section, engine, &mut config);
+    config.allow_unsigned = section.boolean("allow_unsigned").is_some_and(|a| a.value);
+    config
+}
+
+/// What one plugin may use.
+pub(super) fn limits(section: &mut Section<'_>, engine: &EngineConfig, config: &mut PluginConfig) {
     let memory = section.parsed_with("memory", |text| plugin_memory(text, engine));
     if let Some(memory) = memory {
         config.memory = memory.value;
@@ -203,9 +210,7 @@ fn plugin(mut section: Section<'_>, engine: &EngineConfig) -> PluginConfig {
     if let Some(deadline) = deadline {
         config.deadline_ms = deadline.value;
     }
-    config.grants = grants(&mut section);
-    config.allow_unsigned = section.boolean("allow_unsigned").is_some_and(|a| a.value);
-    config
+    config.grants = grants(section);
 }
 
 fn plugin_memory(text: &str, engine: &EngineConfig) -> Result<u64> {
@@ -240,8 +245,9 @@ fn check_plugin_name(root: &Section<'_>, name: &At<String>) -> bool {
     good
 }
 
-/// Whether plugins may be called so; the name becomes part of a file name.
-pub(super) fn is_plugin_name(name: &str) -> bool {
+/// Whether plugins may be called so: `[a-z][a-z0-9-]*`, at most 64 bytes. The name
+/// becomes part of a file name.
+pub fn is_plugin_name(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

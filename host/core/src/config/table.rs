@@ -90,7 +90,7 @@ fn check_name(section: &Section<'_>, name: &At<String>) -> bool {
     good
 }
 
-fn schema(section: &mut Section<'_>) -> (Option<SchemaRef>, Vec<At<String>>) {
+pub(super) fn schema(section: &mut Section<'_>) -> (Option<SchemaRef>, Vec<At<String>>) {
     let Some(section) = section.section("schema") else { return (None, Vec::new()) };
     let (problems, span, title) = (section.problems, section.span.clone(), section.title());
     let mut fields = Vec::new();

@@ -7,6 +7,7 @@
 //! Nothing of the writer is used here: what a plugin wrote is proven by readers
 //! that know the format alone.
 
+mod back;
 mod json;
 mod parquet;
 
@@ -21,6 +22,8 @@ use object_store::ObjectStore;
 use tidelake_core::commit::TableState;
 use tidelake_core::file::DataFile;
 use tidelake_core::{Error, ErrorKind, Result, ResultExt};
+
+pub use back::read_back;
 
 use crate::coerce::restore;
 use crate::table::{BatchStream, store_path};

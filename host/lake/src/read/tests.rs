@@ -214,3 +214,18 @@ fn partition_values_become_columns() {
     }
     assert!(constant(Some("x"), &DataType::Int64, 1).is_err());
 }
+
+#[tokio::test]
+async fn a_file_in_memory_is_read_as_a_tables_files_are() {
+    let schema: SchemaRef = Arc::new(Schema::new(vec![
+        Field::new("n", DataType::UInt32, true),
+        Field::new("x", DataType::Float64, true),
+    ]));
+    let file = bytes::Bytes::from_static(b"{\"n\":1,\"x\":\"NaN\"}\n{\"x\":-0.5}\n");
+    let back = crate::read_back("json", file.clone(), &schema, 2).await.unwrap();
+    assert_eq!((back.num_rows(), back.column(0).null_count()), (2, 1));
+    let error = crate::read_back("json", file.clone(), &schema, 3).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let error = crate::read_back("orc", file, &schema, 2).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}

@@ -10,9 +10,13 @@ pub(crate) mod file;
 pub(crate) mod output;
 pub(crate) mod recycle;
 
+use std::sync::Arc;
+
 use arrow::array::{Array, RecordBatch};
 use arrow::buffer::Buffer;
 use bytes::Bytes;
+
+use crate::stats::Crossing;
 
 /// Rows of the largest piece that crosses at once: big enough that a call costs
 /// nothing, small enough to stay in caches.
@@ -41,15 +45,19 @@ pub(crate) fn pieces(batch: &RecordBatch, most: usize) -> impl Iterator<Item = R
     })
 }
 
-/// An Arrow buffer as the bytes that wasmtime lowers from, without a copy.
-pub(crate) fn lend(buffer: Buffer) -> Bytes {
-    struct Lent(Buffer);
+/// An Arrow buffer as the bytes that wasmtime lowers from, without a copy. They are
+/// dropped once they are in the guest, and with the last of them its crossing ends.
+pub(crate) fn lend(buffer: Buffer, crossing: &Arc<Crossing>) -> Bytes {
+    struct Lent(Buffer, #[allow(dead_code)] Arc<Crossing>);
     impl AsRef<[u8]> for Lent {
         fn as_ref(&self) -> &[u8] {
             self.0.as_slice()
         }
     }
-    if buffer.is_empty() { Bytes::new() } else { Bytes::from_owner(Lent(buffer)) }
+    match buffer.is_empty() {
+        true => Bytes::new(),
+        false => Bytes::from_owner(Lent(buffer, Arc::clone(crossing))),
+    }
 }
 
 #[cfg(test)]

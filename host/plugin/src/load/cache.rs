@@ -9,14 +9,13 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasmtime::component::Component;
 use wasmtime::{Engine, Result};
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::files::{Durability, replace};
 use crate::interrupt::Interrupter;
 
 const MAGIC: &[u8; 8] = b"tidecwa1";
@@ -117,19 +116,6 @@ fn read(path: &Path) -> Option<Vec<u8>> {
 
 /// Writes an entry so that no reader ever sees half of it.
 fn write(path: &Path, code: &[u8]) -> std::io::Result<()> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
-    let written = (|| {
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(MAGIC)?;
-        file.write_all(&xxh3_128(code).to_le_bytes())?;
-        file.write_all(code)?;
-        drop(file);
-        fs::rename(&temporary, path)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    let checksum = xxh3_128(code).to_le_bytes();
+    replace(path, &[MAGIC, &checksum, code], Durability::Lossy)
 }

@@ -17,7 +17,6 @@ use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
 pub(crate) use cache::Cache;
-pub(crate) use describe::is_name;
 
 use crate::bindings::v0_1;
 use crate::inert;
@@ -157,7 +156,9 @@ pub(crate) fn read(found: &Found, source: Option<&str>) -> Result<Vec<u8>> {
             (true, Origin::Added, Some(source)) => {
                 (Error::not_found, format!("get it again: `tidelake plugin add {source}`"))
             }
-            (true, Origin::File, _) => (Error::not_found, "correct the path".to_owned()),
+            (true, Origin::File | Origin::Built, _) => {
+                (Error::not_found, "correct the path".to_owned())
+            }
             (true, ..) => {
                 (Error::not_found, format!("correct `source` under [plugin.{name}], or build it"))
             }

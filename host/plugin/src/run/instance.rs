@@ -1,7 +1,8 @@
 //! One instance of a plugin, and calling it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use tidelake_core::plugin::PluginContext;
@@ -15,7 +16,7 @@ use super::plugin::Plugin;
 use super::state::State;
 use crate::bindings::v0_1::{Create, ErrorCode, GuestError};
 use crate::interrupt::{Timer, timed};
-use crate::stats::add;
+use crate::stats::{add, add_since};
 
 /// Calls after which an instance is replaced, so that what leaks stays small.
 const CALLS: u64 = 20_000;
@@ -42,6 +43,7 @@ impl Instance {
         // host's own words for it.
         let fuel = plugin.shared.output_cap.saturating_add(64 << 20).min(2 << 30);
         store.set_hostcall_fuel(fuel as usize);
+        let start = Instant::now();
         // A module's `start` is the guest's code too.
         let made = timed(&*timer, &mut store, plugin.deadline, |store| {
             let mut made = Err(wasmtime::format_err!("nothing was made"));
@@ -56,6 +58,7 @@ impl Instance {
             }
         };
         add(&plugin.shared.counters.instances, 1);
+        add_since(&plugin.shared.counters.instantiation, start);
         Ok(Self { store, instance, timer, deadline: plugin.deadline, calls: 0, broken: false })
     }
 
@@ -106,9 +109,13 @@ impl Instance {
         state.journal.reset();
         add(&state.shared.counters.calls, 1);
         self.calls += 1;
+        let start = Instant::now();
         let answer = timed(&*self.timer, &mut self.store, self.deadline, |store| {
             function.call(store, params)
         });
+        let state = self.store.data();
+        add_since(&state.shared.counters.busy, start);
+        state.shared.counters.peak_memory.fetch_max(state.limits.used(), Ordering::Relaxed);
         answer.map_err(|error| {
             self.broken = true;
             let state = self.store.data_mut();

@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tidelake_core::config::is_plugin_name;
 use tidelake_core::config::lock::{Lock, Locked};
 use tidelake_core::plugin::PluginInfo;
 use tidelake_core::{Error, Result};
@@ -15,7 +16,6 @@ use tidelake_core::{Error, Result};
 use super::signature::{Key, signature_path};
 use super::{Found, Origin, Rules, Vetted, grants, lock};
 use crate::host::PluginHost;
-use crate::load::is_name;
 use crate::text;
 
 /// What is to be added, and what the operator says about it.
@@ -62,7 +62,7 @@ impl PluginHost {
             Some(name) => name.clone(),
             None => stem(&path),
         };
-        if !is_name(&guess) {
+        if !is_plugin_name(&guess) {
             return Err(Error::input(format!("{:?} cannot be the name of a plugin", guess))
                 .with_help("names are lower-case letters, digits and `-`"));
         }
@@ -141,5 +141,5 @@ fn local(source: &str) -> Result<PathBuf> {
 pub(super) fn stem(path: &Path) -> String {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let name = stem.to_lowercase().replace('_', "-");
-    if is_name(&name) { name } else { "plugin".to_owned() }
+    if is_plugin_name(&name) { name } else { "plugin".to_owned() }
 }

@@ -6,11 +6,13 @@
 //! written whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use tidelake_core::config::lock::Lock;
 use tidelake_core::{Error, Result};
+
+use crate::files::{Durability, replace};
 
 /// Name of the lock.
 const FILE: &str = "tidelake.lock";
@@ -73,27 +75,9 @@ pub(crate) fn keep(
     let mut lock = read(project)?;
     enter(&mut lock);
     for (path, bytes) in files {
-        write(path, bytes).map_err(unwritten(path))?;
+        replace(path, &[bytes], Durability::Durable).map_err(unwritten(path))?;
     }
     let path = project.join(FILE);
-    write(&path, lock.to_string().as_bytes()).map_err(unwritten(&path))
-}
-
-/// Writes a file so that after a crash there is the old one or the new one.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = directory.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = (|| {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&temporary, path)?;
-        File::open(directory)?.sync_all()
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    let text = lock.to_string();
+    replace(&path, &[text.as_bytes()], Durability::Durable).map_err(unwritten(&path))
 }

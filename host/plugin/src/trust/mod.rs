@@ -19,6 +19,7 @@
 pub mod add;
 pub mod grants;
 pub(crate) mod lock;
+mod own;
 pub mod report;
 pub mod signature;
 
@@ -48,6 +49,8 @@ pub enum Origin {
     Project,
     /// It was named on the command line.
     File,
+    /// Its author named it, to test or measure it.
+    Built,
 }
 
 impl std::fmt::Display for Origin {
@@ -58,6 +61,7 @@ impl std::fmt::Display for Origin {
             Self::Added => "added",
             Self::Project => "project",
             Self::File => "file",
+            Self::Built => "built",
         })
     }
 }
@@ -102,7 +106,7 @@ impl Rules {
     fn asking(&self, found: &Found) -> Asking {
         match found.origin {
             _ if self.adding => Asking::Add,
-            Origin::File => Asking::Inspect,
+            Origin::File | Origin::Built => Asking::Inspect,
             _ => Asking::Use,
         }
     }
@@ -164,7 +168,7 @@ impl Vetted {
         let bytes = crate::load::read(found, again)?;
         let signature = match found.origin {
             // As the program itself is: whoever could change it could change the check.
-            Origin::Installed => None,
+            Origin::Installed | Origin::Built => None,
             _ => signature::read(&found.path).map_err(|error| {
                 refusal(found, "its signature cannot be read")
                     .with_source(error)
@@ -219,7 +223,7 @@ fn check(found: &Found, rules: &Rules, bytes: &[u8], signature: Option<&str>) ->
     let digest = digest(bytes);
     pinned(found, rules, &digest)?;
     let signer = match found.origin {
-        Origin::Installed => None,
+        Origin::Installed | Origin::Built => None,
         _ => signed(found, rules, signature::verify(bytes, signature, &rules.keys))?,
     };
     let looked = inspect::inspect(&found.name, &found.path, bytes)?;

@@ -3,12 +3,17 @@
 //! A new command is a file, a variant and a line in [`run`].
 
 mod add;
+mod bench;
+mod build;
+mod foreign;
 mod inspect;
 mod keygen;
 mod keys;
 mod list;
 mod new;
+mod sample;
 mod sign;
+mod test;
 mod verify;
 
 use std::path::PathBuf;
@@ -28,6 +33,12 @@ use crate::project::{self, Project};
 pub(crate) enum PluginCommand {
     /// Start a plugin: a project that compiles and passes its tests
     New(new::New),
+    /// Build a plugin's project into a component
+    Build(build::Build),
+    /// Hold a plugin against what every plugin must keep to; it runs, signed or not
+    Test(test::Test),
+    /// Measure a plugin: speed, crossing, memory, start; it runs, signed or not
+    Bench(bench::Bench),
     /// Show what a plugin is, what it may reach, its options, and who signed it
     Inspect(inspect::Inspect),
     /// Check a plugin, copy it into the project, and pin it in tidelake.lock
@@ -50,6 +61,9 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     match command {
         PluginCommand::New(args) => new::run(global, &args, out),
+        PluginCommand::Build(args) => build::run(global, args, out).await,
+        PluginCommand::Test(args) => test::run(global, args, out).await,
+        PluginCommand::Bench(args) => bench::run(global, args, out).await,
         PluginCommand::Inspect(args) => inspect::run(global, args, out).await,
         PluginCommand::Add(args) => add::run(global, args, out).await,
         PluginCommand::List => list::run(global, out).await,

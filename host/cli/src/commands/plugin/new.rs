@@ -16,7 +16,9 @@ use std::path::{Component, Path, PathBuf};
 use clap::ValueEnum;
 use serde_json::json;
 use tidelake_core::Error;
+use tidelake_core::config::is_plugin_name;
 
+use super::sample::SAMPLE_FILE;
 use super::{Out, print_json};
 use crate::args::Global;
 use crate::failure::Failure;
@@ -105,7 +107,8 @@ pub(super) fn run(global: &Global, args: &New, out: Out<'_>) -> Result<(), Failu
     }
     writeln!(
         out,
-        "wrote {}\nnext:\n  cd {}\n  cargo test\n  cargo build --release --target wasm32-wasip2",
+        "wrote {}\nnext:\n  cd {}\n  cargo test\n  tidelake plugin build\n  \
+         tidelake plugin test",
         args.dir.display(),
         args.dir.display()
     )?;
@@ -115,12 +118,7 @@ pub(super) fn run(global: &Global, args: &New, out: Out<'_>) -> Result<(), Failu
 /// The plugin's name: that of the directory.
 fn name(dir: &Path) -> Result<&str, Error> {
     let name = dir.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let wrong = !name.starts_with(|c: char| c.is_ascii_lowercase())
-        || !name.chars().all(good)
-        || name.ends_with('-')
-        || TAKEN.contains(&name);
-    if wrong {
+    if !is_plugin_name(name) || name.ends_with('-') || TAKEN.contains(&name) {
         return Err(Error::input(format!("{name:?} cannot be the name of a plugin"))
             .with("directory", dir.display())
             .with_help(
@@ -200,9 +198,12 @@ fn files(kind: Kind, name: &str, sdk: &str) -> Vec<(&'static str, String)> {
             [first.to_ascii_uppercase(), rest.to_owned()]
         })
         .collect();
+    // Those that the README shows are those that it is tested with.
+    let options = usage.lines().find(|line| line.starts_with("options = ")).unwrap_or_default();
     let fill = |text: &str| {
         // What is filled in may hold placeholders itself, so it comes first.
         text.replace("{{use}}", usage.trim_end())
+            .replace("{{options}}", options)
             .replace("{{dependencies}}", dependencies)
             .replace("{{kind}}", word)
             .replace("{{Type}}", &type_name)
@@ -216,6 +217,7 @@ fn files(kind: Kind, name: &str, sdk: &str) -> Vec<(&'static str, String)> {
         (".gitignore", "/target/\n".to_owned()),
         ("README.md", fill(include_str!("templates/README.md.template"))),
         ("src/lib.rs", fill(lib)),
+        (SAMPLE_FILE, fill(include_str!("templates/sample.toml.template"))),
     ]
 }
 
@@ -237,6 +239,16 @@ mod tests {
         assert!(files[4].1.contains("pub struct MyPlugin2 {"));
         assert!(files[0].1.contains("tidelake-sdk = { path = \"../sdk/rust\" }"));
         assert!(files[3].1.contains("target/wasm32-wasip2/release/my_plugin_2.wasm"));
+    }
+
+    #[test]
+    fn the_sample_is_one() {
+        for kind in KINDS {
+            let files = files(kind, "mine", "sdk");
+            let (_, text) = files.iter().find(|(path, _)| *path == SAMPLE_FILE).unwrap();
+            let sample = tidelake_core::config::PluginSample::parse(text).unwrap();
+            assert!(sample.options.is_some_and(|o| o.as_object().is_some_and(|o| !o.is_empty())));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use minisign::PublicKey;
 use serde_json::json;
 use tidelake_core::Error;
+use tidelake_plugin::files::{Durability, replace};
 use tidelake_plugin::trust::digest;
 use tidelake_plugin::trust::signature::{Key, signature_path};
 
@@ -42,9 +43,7 @@ pub(super) fn run(global: &Global, args: &Sign, out: Out<'_>) -> Result<(), Fail
         minisign::sign(Some(&public), &secret, &bytes[..], Some(&comment), Some(&untrusted))
             .map_err(keys::failed)?;
     let path = signature_path(&args.file);
-    let temporary = path.with_extension("minisig.tmp");
-    std::fs::write(&temporary, signature.into_string())
-        .and_then(|()| std::fs::rename(&temporary, &path))
+    replace(&path, &[signature.into_string().as_bytes()], Durability::Durable)
         .map_err(|e| failed("the signature could not be written beside the plugin", e))?;
     if global.json {
         let report = json!({ "signature": path, "sha256": sha256, "signer": signer.id });

@@ -1,6 +1,9 @@
 //! What the host offers to guests. No import blocks, and none traps for what a
 //! guest can be told in an answer.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use tidelake_columns::{Columns, Node as ColumnNode};
 use wasmtime::component::{
     ComponentNamedList, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
@@ -16,7 +19,7 @@ use super::types::{
 use crate::crossing::lend;
 use crate::crossing::output::{Emitted, Refused};
 use crate::run::state::State;
-use crate::stats::{Metric, add};
+use crate::stats::{Crossing, Metric, add, add_since};
 
 type Cx<'a> = StoreContextMut<'a, State>;
 type Answer<T> = std::result::Result<T, GuestError>;
@@ -75,6 +78,7 @@ fn batches(mut arrow: LinkerInstance<'_, State>) -> Result<()> {
         &mut arrow,
         "[method]batch-sink.emit-selected",
         |mut cx: Cx<'_>, (_, selection): (Resource<SinkHandle>, WasmList<u8>)| {
+            let _crossing = Crossing::begin(&cx.data().shared.counters);
             let selection = selection.as_le_slice(&cx).to_vec();
             let state = cx.data_mut();
             let emitted = state.output.emit_selected(state.input.as_ref(), &selection);
@@ -94,6 +98,7 @@ fn batches(mut arrow: LinkerInstance<'_, State>) -> Result<()> {
 }
 
 fn read(state: &State, projection: &[u32]) -> Result<ColumnsIn> {
+    let crossing = Arc::new(Crossing::begin(&state.shared.counters));
     let batch = state.input()?;
     // A column may be read twice, but not often enough to hurt the host.
     if projection.len() > 2 * batch.num_columns() + 16 {
@@ -110,11 +115,12 @@ fn read(state: &State, projection: &[u32]) -> Result<ColumnsIn> {
         rows: batch.num_rows() as u64,
         nodes: columns.nodes.iter().map(|n| Node { len: n.len, nulls: n.nulls }).collect(),
         variadic: columns.variadic,
-        buffers: columns.buffers.into_iter().map(lend).collect(),
+        buffers: columns.buffers.into_iter().map(|b| lend(b, &crossing)).collect(),
     })
 }
 
 fn emit(cx: &mut Cx<'_>, rows: u64, columns: Vec<OutColumn>) -> Answer<()> {
+    let _crossing = Crossing::begin(&cx.data().shared.counters);
     let bytes: usize = columns
         .iter()
         .map(|column| match column {
@@ -165,6 +171,7 @@ impl State {
 }
 
 fn write(cx: &mut Cx<'_>, bytes: &WasmList<u8>) -> Answer<()> {
+    let _crossing = Crossing::begin(&cx.data().shared.counters);
     // The queue copies out of guest memory, which the borrow of the store covers:
     // take the queue out for the moment.
     let mut file = cx.data_mut().take_file();
@@ -185,17 +192,23 @@ fn codecs(mut interface: LinkerInstance<'_, State>) -> Result<()> {
         &mut interface,
         "compress",
         |cx: Cx<'_>, (algorithm, level, input): (Algorithm, i32, WasmList<u8>)| {
-            let shared = &cx.data().shared;
-            Ok((codec::compress(algorithm, level, input.as_le_slice(&cx), &shared.recycler),))
+            let (shared, start) = (&cx.data().shared, Instant::now());
+            let packed =
+                codec::compress(algorithm, level, input.as_le_slice(&cx), &shared.recycler);
+            add_since(&shared.counters.codec, start);
+            Ok((packed,))
         },
     )?;
     func(
         &mut interface,
         "decompress",
         |cx: Cx<'_>, (algorithm, input, limit): (Algorithm, WasmList<u8>, u64)| {
-            let shared = &cx.data().shared;
+            let (shared, start) = (&cx.data().shared, Instant::now());
             let limit = limit.min(shared.output_cap);
-            Ok((codec::decompress(algorithm, input.as_le_slice(&cx), limit, &shared.recycler),))
+            let plain =
+                codec::decompress(algorithm, input.as_le_slice(&cx), limit, &shared.recycler);
+            add_since(&shared.counters.codec, start);
+            Ok((plain,))
         },
     )
 }

@@ -5,15 +5,12 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, SchemaRef};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
+use tidelake_columns::samples::{Flavour, LAYOUTS, cut, instants, plain, relaid, sliced};
 
-use super::compare::plain;
-use super::data::Flavour;
-use super::{
-    Cases, Failures, LARGE, LAYOUTS, ROWS, Suite, cut, instants, must, refused, same_end, sliced,
-};
+use super::{Cases, Failures, LARGE, ROWS, Suite, must, refused, same_end};
 use crate::batch::Batch;
 use crate::downsampler::{Downsampler, Roles};
 use crate::error::{Error, Result};
@@ -36,12 +33,10 @@ impl Suite {
     /// Runs all cases of a downsampler that groups by some columns of the schema. The
     /// suite makes times and buckets itself.
     pub fn downsampler<T: Downsampler>(&self, time: &str, groups: &[&str]) -> Result<(), Failures> {
-        let mut suite = self.clone();
-        let data_type = suite.schema.field_with_name(time).map(|f| f.data_type().clone());
+        let data_type = self.schema().field_with_name(time).map(|f| f.data_type().clone());
         let data_type = data_type.unwrap_or(DataType::Int64);
-        let mut fields = suite.schema.fields().to_vec();
-        fields.push(Arc::new(Field::new(BUCKET, data_type.clone(), false)));
-        suite.schema = Arc::new(Schema::new(fields));
+        let mut suite = self.clone();
+        suite.samples = suite.samples.with_field(Field::new(BUCKET, data_type.clone(), false));
         let bucket = move |rows: std::ops::Range<usize>| {
             instants(rows.map(|row| row / BUCKET_ROWS * BUCKET_ROWS), Some(&data_type))
         };
@@ -54,7 +49,7 @@ impl Suite {
 impl Bench {
     fn run<T: Downsampler>(&self) -> Result<(), Failures> {
         let mut cases = Cases::new(T::NAME);
-        let schema = &self.suite.schema;
+        let schema = self.suite.schema();
         cases.description(&describe_downsampler::<T>());
         cases.unknown_option(&self.suite.options, |options| {
             downsampler::<T>(schema, &self.roles(schema)?, options).map(drop)
@@ -86,7 +81,7 @@ impl Bench {
     }
 
     fn declared<T: Downsampler>(&self) -> Result<(), String> {
-        let schema = &self.suite.schema;
+        let schema = self.suite.schema();
         let out = must(self.open::<T>(schema))?.output_schema();
         let expected = [&self.time].into_iter().chain(&self.groups);
         for (i, name) in expected.enumerate() {
@@ -111,7 +106,7 @@ impl Bench {
             let batch = suite.batch(0..ROWS, Flavour::Nulls)?;
             let expected = must(self.roll::<T>(&[batch]))?;
             self.in_order(&expected)?;
-            let other = suite.batch_of(&suite.schema, 0..ROWS, Flavour::Nulls, 1)?;
+            let other = suite.samples.batch_of(suite.schema(), 0..ROWS, Flavour::Nulls, 1)?;
             same_end(&Ok(expected), &self.roll::<T>(&[other]), &[])
                 .map_err(|how| format!("what is under a null shows: {how}"))
         });
@@ -131,7 +126,7 @@ impl Bench {
             for layout in LAYOUTS {
                 cases.case(format!("texts in {} ({flavour:?})", layout.name()), || {
                     let batch = self.suite.batch(0..ROWS, flavour)?;
-                    let Some(other) = self.suite.relaid(&batch, layout) else { return Ok(()) };
+                    let Some(other) = relaid(&batch, layout) else { return Ok(()) };
                     if let Err(error) = self.open::<T>(&other.schema()) {
                         return refused(&error);
                     }
@@ -158,7 +153,7 @@ impl Bench {
         });
         cases.case("a drained one begins anew", || {
             let batch = self.suite.batch(0..ROWS, Flavour::Ordinary)?;
-            let mut used: T = must(self.open(&self.suite.schema))?;
+            let mut used: T = must(self.open(self.suite.schema()))?;
             let mut add = || {
                 must(used.update(&Batch::from_memory(&batch)))?;
                 let first = must(rows(&mut used))?;
@@ -210,7 +205,7 @@ impl Bench {
             cases.case(format!("late rows after a merge ({flavour:?})"), || {
                 let [a, b, c] = thirds()?;
                 let early = must(self.roll::<T>(&[a, b]))?;
-                let mut late: T = must(self.open(&self.suite.schema))?;
+                let mut late: T = must(self.open(self.suite.schema()))?;
                 must(late.merge(&Batch::from_memory(&early)))?;
                 must(late.update(&Batch::from_memory(&c)))?;
                 same_end(&Ok(whole()?), &rows(&mut late), sums)
@@ -254,7 +249,7 @@ impl Bench {
     }
 
     fn roll<T: Downsampler>(&self, batches: &[RecordBatch]) -> Result<RecordBatch> {
-        let schema = batches.first().map_or(self.suite.schema.clone(), RecordBatch::schema);
+        let schema = batches.first().map_or(self.suite.schema().clone(), RecordBatch::schema);
         let mut downsampler: T = self.open(&schema)?;
         for batch in batches {
             downsampler.update(&Batch::from_memory(batch))?;
@@ -263,7 +258,7 @@ impl Bench {
     }
 
     fn merge<T: Downsampler>(&self, partials: &[&RecordBatch]) -> Result<RecordBatch> {
-        let mut downsampler: T = self.open(&self.suite.schema)?;
+        let mut downsampler: T = self.open(self.suite.schema())?;
         for partials in partials {
             downsampler.merge(&Batch::from_memory(partials))?;
         }

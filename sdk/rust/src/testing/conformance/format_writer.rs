@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
+use tidelake_columns::samples::{Flavour, LAYOUTS, cut, difference, every_type, relaid, sliced};
 
-use super::compare::difference;
-use super::data::Flavour;
-use super::{Cases, Failures, LARGE, LAYOUTS, ROWS, Suite, cut, every_type, must, refused, sliced};
+use super::{Cases, Failures, LARGE, ROWS, Suite, must, refused};
 use crate::batch::Batch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format_writer::FormatWriter;
@@ -28,40 +27,40 @@ impl Suite {
         cases.description(&describe_format_writer::<T>());
         cases.unknown_option(&self.options, |options| {
             let sink = Sink::from_fn(|_| Ok(()));
-            T::create(self.schema.clone(), &[], options::parse(&options.to_string())?, sink)
+            T::create(self.schema().clone(), &[], options::parse(&options.to_string())?, sink)
                 .map(drop)
         });
         cases.case("no batch, and an empty one", || {
             let empty = self.batch(0..0, Flavour::Ordinary)?;
-            must(self.write::<T>(&self.schema, &[]))?;
-            let file = must(self.write::<T>(&self.schema, std::slice::from_ref(&empty)))?;
+            must(self.write::<T>(self.schema(), &[]))?;
+            let file = must(self.write::<T>(self.schema(), std::slice::from_ref(&empty)))?;
             compare(read, &file, &empty)
         });
         for (name, rows) in [("one row", 1), ("many rows", ROWS), ("a large batch", LARGE)] {
             cases.case(name, || {
                 let batch = self.batch(0..rows, Flavour::Ordinary)?;
-                let file = must(self.write::<T>(&self.schema, std::slice::from_ref(&batch)))?;
-                if file != must(self.write::<T>(&self.schema, std::slice::from_ref(&batch)))? {
+                let file = must(self.write::<T>(self.schema(), std::slice::from_ref(&batch)))?;
+                if file != must(self.write::<T>(self.schema(), std::slice::from_ref(&batch)))? {
                     return Err("not deterministic: other bytes the second time".to_owned());
                 }
                 compare(read, &file, &batch)?;
                 // Where batches end may show in the bytes, not in the rows.
-                compare(read, &must(self.write::<T>(&self.schema, &cut(&batch)))?, &batch)
+                compare(read, &must(self.write::<T>(self.schema(), &cut(&batch)))?, &batch)
             });
         }
         for flavour in [Flavour::AllNull, Flavour::Nulls, Flavour::Edges] {
             cases.case(format!("values ({flavour:?})"), || {
                 let batch = self.batch(0..ROWS, flavour)?;
-                let file = match self.write::<T>(&self.schema, std::slice::from_ref(&batch)) {
+                let file = match self.write::<T>(self.schema(), std::slice::from_ref(&batch)) {
                     Err(error) if flavour == Flavour::Edges => return refused(&error),
                     written => must(written)?,
                 };
                 compare(read, &file, &batch)?;
-                let other = self.batch_of(&self.schema, 0..ROWS, flavour, 1)?;
-                if file != must(self.write::<T>(&self.schema, &[other]))? {
+                let other = self.samples.batch_of(self.schema(), 0..ROWS, flavour, 1)?;
+                if file != must(self.write::<T>(self.schema(), &[other]))? {
                     return Err("what is under a null shows in the file".to_owned());
                 }
-                if file != must(self.write::<T>(&self.schema, &[sliced(&batch)?]))? {
+                if file != must(self.write::<T>(self.schema(), &[sliced(&batch)?]))? {
                     return Err("sliced arrays give another file".to_owned());
                 }
                 Ok(())
@@ -69,7 +68,7 @@ impl Suite {
             for layout in LAYOUTS {
                 cases.case(format!("texts in {} ({flavour:?})", layout.name()), || {
                     let batch = self.batch(0..ROWS, flavour)?;
-                    let Some(other) = self.relaid(&batch, layout) else { return Ok(()) };
+                    let Some(other) = relaid(&batch, layout) else { return Ok(()) };
                     match self.write::<T>(&other.schema(), &[sliced(&other)?]) {
                         Err(error) => refused(&error),
                         Ok(file) => compare(read, &file, &other),
@@ -96,10 +95,10 @@ impl Suite {
                     };
                 }
                 for flavour in [Flavour::Ordinary, Flavour::Nulls, Flavour::AllNull] {
-                    let batch = self.batch_of(&schema, 0..ROWS, flavour, 0)?;
+                    let batch = self.samples.batch_of(&schema, 0..ROWS, flavour, 0)?;
                     must(self.write::<T>(&schema, &[batch]))?;
                 }
-                let batch = self.batch_of(&schema, 0..ROWS, Flavour::Edges, 0)?;
+                let batch = self.samples.batch_of(&schema, 0..ROWS, Flavour::Edges, 0)?;
                 let written = self.write::<T>(&schema, &[sliced(&batch)?]);
                 written.map_or_else(|error| refused(&error), |_| Ok(()))
             });
@@ -131,7 +130,7 @@ impl Suite {
                 sent.send(bytes.len()).map_err(|_| Error::internal("nobody counts"))
             });
             let options = must(options::parse(&self.options.to_string()))?;
-            let mut writer = must(T::create(self.schema.clone(), &[], options, sink))?;
+            let mut writer = must(T::create(self.schema().clone(), &[], options, sink))?;
             let batch = self.batch(0..LARGE, Flavour::Ordinary)?;
             must(writer.write(&Batch::from_memory(&batch)))?;
             let written: usize = count.try_iter().sum();
@@ -152,7 +151,7 @@ impl Suite {
 
     fn write_to<T: FormatWriter>(&self, sink: Sink, batch: &RecordBatch) -> Result<()> {
         let options = options::parse(&self.options.to_string())?;
-        let mut writer = T::create(self.schema.clone(), &[], options, sink)?;
+        let mut writer = T::create(self.schema().clone(), &[], options, sink)?;
         writer.write(&Batch::from_memory(batch))?;
         writer.finish()
     }

@@ -40,8 +40,6 @@
 //!
 //! An internal error or a panic is a failure everywhere.
 
-mod compare;
-mod data;
 mod downsampler;
 mod format_writer;
 mod transform;
@@ -49,17 +47,14 @@ mod transform;
 use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use arrow_select::concat::concat_batches;
-use arrow_select::take::take;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{Schema, SchemaRef};
 use serde_json::Value;
+use tidelake_columns::samples::{Flavour, Samples, difference};
 
 use crate::error::{Error, ErrorKind, Result};
-use data::Flavour;
 
 pub use format_writer::ReadBack;
 
@@ -72,26 +67,23 @@ const ROWS: usize = 203;
 /// A conformance suite: the schema and the options that the plugin is tested with.
 #[derive(Clone)]
 pub struct Suite {
-    schema: SchemaRef,
+    samples: Samples,
     options: Value,
-    columns: Vec<(String, Make)>,
     sums: Vec<String>,
 }
-
-type Make = Rc<dyn Fn(Range<usize>) -> ArrayRef>;
 
 impl Suite {
     /// A suite for batches of a schema.
     pub fn new(schema: Schema, options: Value) -> Self {
-        Self { schema: Arc::new(schema), options, columns: Vec::new(), sums: Vec::new() }
+        Self { samples: Samples::new(Arc::new(schema)), options, sums: Vec::new() }
     }
 
     /// The values of a column grow from row to row and are never null, as those of a
     /// time column that a plugin relies on.
     #[must_use]
-    pub fn ascending(self, column: &str) -> Self {
-        let data_type = self.schema.field_with_name(column).ok().map(|f| f.data_type().clone());
-        self.column(column, move |rows| instants(rows, data_type.as_ref()))
+    pub fn ascending(mut self, column: &str) -> Self {
+        self.samples = self.samples.ascending(column);
+        self
     }
 
     /// A column whose values the plugin does not take as they come: `make` gives those of
@@ -102,7 +94,7 @@ impl Suite {
         column: &str,
         make: impl Fn(Range<usize>) -> ArrayRef + 'static,
     ) -> Self {
-        self.columns.push((column.to_owned(), Rc::new(make)));
+        self.samples = self.samples.column(column, make);
         self
     }
 
@@ -114,224 +106,13 @@ impl Suite {
         self
     }
 
-    /// Rows of the suite's schema.
+    fn schema(&self) -> &SchemaRef {
+        self.samples.schema()
+    }
+
     fn batch(&self, rows: Range<usize>, flavour: Flavour) -> Result<RecordBatch, String> {
-        self.batch_of(&self.schema, rows, flavour, 0)
+        self.samples.batch(rows, flavour)
     }
-
-    fn batch_of(
-        &self,
-        schema: &SchemaRef,
-        rows: Range<usize>,
-        flavour: Flavour,
-        under_nulls: u64,
-    ) -> Result<RecordBatch, String> {
-        let arrays = schema.fields().iter().map(|field| {
-            let name = field.name();
-            if let Some((_, make)) = self.columns.iter().find(|(own, _)| own == name) {
-                return Ok(make(rows.clone()));
-            }
-            let (data_type, nullable) = (field.data_type(), field.is_nullable());
-            data::column(name, data_type, nullable, rows.clone(), flavour, under_nulls).ok_or_else(
-                || format!("the suite makes no {data_type}; give column `{name}` with `column`"),
-            )
-        });
-        let arrays = arrays.collect::<Result<Vec<_>, String>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        RecordBatch::try_new_with_options(schema.clone(), arrays, &options)
-            .map_err(|error| format!("the suite's own batch: {error}"))
-    }
-
-    /// The same schema and rows with texts and bytes in another layout; `None` where
-    /// there are none to change.
-    fn relaid(&self, batch: &RecordBatch, layout: Layout) -> Option<RecordBatch> {
-        let schema = batch.schema();
-        let mut changed = false;
-        let (fields, arrays): (Vec<_>, Vec<_>) = schema
-            .fields()
-            .iter()
-            .zip(batch.columns())
-            .map(|(field, array)| match layout.apply(array) {
-                Some(array) => {
-                    changed = true;
-                    let field = field.as_ref().clone().with_data_type(array.data_type().clone());
-                    (Arc::new(field), array)
-                }
-                None => (field.clone(), array.clone()),
-            })
-            .unzip();
-        let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
-        changed.then(|| RecordBatch::try_new(Arc::new(schema), arrays).ok()).flatten()
-    }
-
-    /// The schema with a further column of every type.
-    fn with_every_type(&self) -> Vec<SchemaRef> {
-        every_type()
-            .into_iter()
-            .enumerate()
-            .map(|(i, data_type)| {
-                let mut fields = self.schema.fields().to_vec();
-                fields.push(Arc::new(Field::new(format!("further_{i}"), data_type, true)));
-                Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()))
-            })
-            .collect()
-    }
-}
-
-/// Layouts of texts and bytes.
-#[derive(Debug, Clone, Copy)]
-enum Layout {
-    Dictionary,
-    DictionaryWithNull,
-    View,
-    Large,
-}
-
-const LAYOUTS: [Layout; 4] =
-    [Layout::Dictionary, Layout::DictionaryWithNull, Layout::View, Layout::Large];
-
-impl Layout {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Dictionary => "dictionaries",
-            Self::DictionaryWithNull => "dictionaries with a null among their values",
-            Self::View => "views",
-            Self::Large => "large offsets",
-        }
-    }
-
-    /// The array in this layout, if it is of texts or bytes.
-    fn apply(self, array: &ArrayRef) -> Option<ArrayRef> {
-        use arrow_array::cast::AsArray;
-        use arrow_array::{
-            BinaryViewArray, DictionaryArray, Int32Array, LargeBinaryArray, LargeStringArray,
-            StringViewArray,
-        };
-        let array = compare::plain(array);
-        let is_text = array.data_type() == &DataType::Utf8;
-        if !is_text && array.data_type() != &DataType::Binary {
-            return None;
-        }
-        Some(match self {
-            Self::View if is_text => {
-                Arc::new(array.as_string::<i32>().iter().collect::<StringViewArray>())
-            }
-            Self::View => Arc::new(array.as_binary::<i32>().iter().collect::<BinaryViewArray>()),
-            Self::Large if is_text => {
-                Arc::new(array.as_string::<i32>().iter().collect::<LargeStringArray>())
-            }
-            Self::Large => Arc::new(array.as_binary::<i32>().iter().collect::<LargeBinaryArray>()),
-            // A value for each row, in the opposite order: many are equal, which a
-            // dictionary may have.
-            Self::Dictionary | Self::DictionaryWithNull => {
-                let rows = array.len() as i32;
-                let backwards = Int32Array::from_iter_values((0..rows).rev());
-                let values = take(&array, &backwards, None).ok()?;
-                let (keys, values) = if matches!(self, Self::Dictionary) {
-                    // Nulls stand in the keys; below them is some value.
-                    let keys = array.nulls().cloned();
-                    (Int32Array::new(backwards.values().clone(), keys), without_nulls(&values))
-                } else {
-                    (backwards, values)
-                };
-                Arc::new(DictionaryArray::try_new(keys, values).ok()?)
-            }
-        })
-    }
-}
-
-fn without_nulls(array: &ArrayRef) -> ArrayRef {
-    let data = array.to_data().into_builder().nulls(None).build();
-    data.map_or(array.clone(), arrow_array::make_array)
-}
-
-/// A batch that is a slice out of the middle of another one.
-fn sliced(batch: &RecordBatch) -> Result<RecordBatch, String> {
-    let rows = batch.num_rows();
-    if rows == 0 {
-        return Ok(batch.clone());
-    }
-    let around = [batch.slice(rows / 2, rows - rows / 2), batch.clone(), batch.slice(0, 1)];
-    let all = concat_batches(&batch.schema(), &around).map_err(|error| error.to_string())?;
-    Ok(all.slice(rows - rows / 2, rows))
-}
-
-/// One batch as several: none, one row, none, and the rest in two.
-fn cut(batch: &RecordBatch) -> Vec<RecordBatch> {
-    let rows = batch.num_rows();
-    let (one, half) = (rows.min(1), rows / 2);
-    let half = half.max(one);
-    [(0, 0), (0, one), (one, 0), (one, half - one), (half, rows - half)]
-        .map(|(from, len)| batch.slice(from, len))
-        .to_vec()
-}
-
-/// An instant for each number, a minute apart, or a step of whatever the type counts in.
-fn instants(rows: impl Iterator<Item = usize>, data_type: Option<&DataType>) -> ArrayRef {
-    let step = match data_type {
-        Some(DataType::Timestamp(TimeUnit::Second, _)) => 60,
-        Some(DataType::Timestamp(TimeUnit::Millisecond, _)) => 60_000,
-        Some(DataType::Timestamp(TimeUnit::Microsecond, _)) => 60_000_000,
-        Some(DataType::Timestamp(TimeUnit::Nanosecond, _)) => 60_000_000_000,
-        Some(DataType::Date64) => 86_400_000,
-        _ => 1,
-    };
-    let values = rows.map(|row| row as i64 * step).collect::<Int64Array>();
-    let Some(data_type) = data_type else { return Arc::new(values) };
-    if data_type == &DataType::Date32 {
-        return Arc::new(values.unary::<_, arrow_array::types::Date32Type>(|v| v as i32));
-    }
-    let data = values.to_data().into_builder().data_type(data_type.clone()).build();
-    data.map_or_else(|_| Arc::new(values) as ArrayRef, arrow_array::make_array)
-}
-
-fn every_type() -> Vec<DataType> {
-    use DataType as D;
-    let item = |data_type| Arc::new(Field::new("item", data_type, true));
-    vec![
-        D::Null,
-        D::Boolean,
-        D::Int8,
-        D::Int16,
-        D::Int32,
-        D::Int64,
-        D::UInt8,
-        D::UInt16,
-        D::UInt32,
-        D::UInt64,
-        D::Float16,
-        D::Float32,
-        D::Float64,
-        D::Utf8,
-        D::LargeUtf8,
-        D::Utf8View,
-        D::Binary,
-        D::LargeBinary,
-        D::BinaryView,
-        D::FixedSizeBinary(5),
-        D::Timestamp(TimeUnit::Second, None),
-        D::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
-        D::Timestamp(TimeUnit::Microsecond, Some("+02:00".into())),
-        D::Timestamp(TimeUnit::Nanosecond, None),
-        D::Date32,
-        D::Date64,
-        D::Time32(TimeUnit::Second),
-        D::Time32(TimeUnit::Millisecond),
-        D::Time64(TimeUnit::Microsecond),
-        D::Time64(TimeUnit::Nanosecond),
-        D::Duration(TimeUnit::Microsecond),
-        D::Interval(arrow_schema::IntervalUnit::YearMonth),
-        D::Decimal32(7, 2),
-        D::Decimal64(15, 3),
-        D::Decimal128(30, 6),
-        D::Decimal256(50, 6),
-        D::Dictionary(Box::new(D::Int8), Box::new(D::Utf8)),
-        D::Dictionary(Box::new(D::UInt32), Box::new(D::Int64)),
-        D::List(item(D::Utf8)),
-        D::LargeList(item(D::Float64)),
-        D::FixedSizeList(item(D::Int32), 2),
-        D::Struct(vec![Field::new("a", D::Int64, true), Field::new("b", D::Utf8, true)].into()),
-    ]
 }
 
 /// What a plugin failed in.
@@ -454,7 +235,7 @@ fn same_end(
     sums: &[String],
 ) -> Result<(), String> {
     match (expected, found) {
-        (Ok(expected), Ok(found)) => compare::difference(expected, found, sums).map_or(Ok(()), Err),
+        (Ok(expected), Ok(found)) => difference(expected, found, sums).map_or(Ok(()), Err),
         (Err(error), Err(again)) => refused(error).and(refused(again)),
         (Ok(_), Err(error)) => Err(format!("refused what was taken before: {error}")),
         (Err(error), Ok(_)) => Err(format!("taken, and refused before: {error}")),

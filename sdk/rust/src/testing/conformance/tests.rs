@@ -4,7 +4,8 @@ use std::cell::Cell;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
-use arrow_array::{Float64Array, StringArray};
+use arrow_array::{Array, Float64Array};
+use arrow_schema::{DataType, Field};
 use serde_json::json;
 
 use super::*;
@@ -128,51 +129,4 @@ fn every_defect_is_found_and_named() {
     assert_found(&failures::<4>(), "stopped by a snapshot", "cut at row 1: column `added`, row 1");
     assert_found(&failures::<5>(), "NaN", "panicked: no NaN, please");
     assert_found(&failures::<6>(), "one row", "not deterministic: column `added`, row 0");
-}
-
-#[test]
-fn rows_are_the_same_however_they_are_cut() {
-    let suite = Suite::new(schema(), json!({})).ascending("ts");
-    for flavour in [Flavour::Ordinary, Flavour::Nulls, Flavour::AllNull, Flavour::Edges] {
-        let whole = suite.batch(0..50, flavour).unwrap();
-        let parts = [suite.batch(0..20, flavour).unwrap(), suite.batch(20..50, flavour).unwrap()];
-        let again = concat_batches(&whole.schema(), &parts).unwrap();
-        assert_eq!(compare::difference(&whole, &again, &[]), None, "{flavour:?}");
-        assert_eq!(compare::difference(&whole, &sliced(&whole).unwrap(), &[]), None);
-        let cut = concat_batches(&whole.schema(), &cut(&whole)).unwrap();
-        assert_eq!(cut, whole);
-        for layout in LAYOUTS {
-            let relaid = suite.relaid(&whole, layout).unwrap();
-            assert_ne!(relaid.schema(), whole.schema());
-            assert_eq!(compare::difference(&whole, &relaid, &[]), None, "{layout:?} {flavour:?}");
-        }
-    }
-}
-
-#[test]
-fn there_are_rows_of_every_type() {
-    for data_type in every_type() {
-        let field = Field::new("c", data_type.clone(), true);
-        let suite = Suite::new(Schema::new(vec![field]), json!({}));
-        for flavour in [Flavour::Ordinary, Flavour::Edges, Flavour::Nulls] {
-            for rows in [0..0, 3..4, 0..100] {
-                let batch = suite.batch(rows.clone(), flavour).unwrap();
-                assert_eq!(batch.num_rows(), rows.len(), "{data_type}");
-                batch.column(0).to_data().validate_full().unwrap();
-            }
-        }
-    }
-}
-
-#[test]
-fn differences_name_column_and_row() {
-    let batch = |texts: Vec<Option<&str>>| {
-        let array: ArrayRef = Arc::new(StringArray::from(texts));
-        RecordBatch::try_from_iter_with_nullable([("name", array, true)]).unwrap()
-    };
-    let (a, b) = (batch(vec![Some("x"), None]), batch(vec![Some("x"), Some("y")]));
-    let found = compare::difference(&a, &b, &[]).unwrap();
-    assert_eq!(found, "column `name`, row 1: \"y\" instead of null");
-    let found = compare::difference(&a, &b.slice(0, 1), &[]).unwrap();
-    assert_eq!(found, "1 rows instead of 2");
 }

@@ -4,9 +4,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use std::sync::Arc;
+use tidelake_columns::samples::{Flavour, LAYOUTS, cut, relaid, sliced};
 
-use super::data::Flavour;
-use super::{Cases, Failures, LARGE, LAYOUTS, ROWS, Suite, cut, must, refused, same_end, sliced};
+use super::{Cases, Failures, LARGE, ROWS, Suite, must, refused, same_end};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::options;
@@ -20,11 +20,11 @@ impl Suite {
         let mut cases = Cases::new(T::NAME);
         cases.description(&describe_transform::<T>());
         cases.unknown_option(&self.options, |options| {
-            T::create(self.schema.clone(), options::parse(&options.to_string())?).map(drop)
+            T::create(self.schema().clone(), options::parse(&options.to_string())?).map(drop)
         });
         cases.case("declared schema", || {
             let (one, two) =
-                (must(self.open::<T>(&self.schema))?, must(self.open::<T>(&self.schema))?);
+                (must(self.open::<T>(self.schema()))?, must(self.open::<T>(self.schema()))?);
             let same = one.output_schema() == two.output_schema();
             if same { Ok(()) } else { Err("differs between two runs".to_owned()) }
         });
@@ -34,17 +34,17 @@ impl Suite {
         self.sizes::<T>(&mut cases);
         self.values::<T>(&mut cases);
         self.layouts::<T>(&mut cases);
-        for schema in self.with_every_type() {
+        for schema in self.samples.with_every_type() {
             let Some(further) = schema.fields().last() else { continue };
             cases.case(format!("a further column of {}", further.data_type()), || {
                 if let Err(error) = self.open::<T>(&schema) {
                     return refused(&error);
                 }
-                let batch = self.batch_of(&schema, 0..ROWS, Flavour::Ordinary, 0)?;
+                let batch = self.samples.batch_of(&schema, 0..ROWS, Flavour::Ordinary, 0)?;
                 let found = must(self.run::<T>(&schema, &[batch]))?;
                 // The results without it are still the same.
                 let plain = [self.batch(0..ROWS, Flavour::Ordinary)?];
-                let expected = must(self.run::<T>(&self.schema, &plain))?;
+                let expected = must(self.run::<T>(self.schema(), &plain))?;
                 let names = expected.schema();
                 let names =
                     names.fields().iter().map(|field| found.schema().index_of(field.name()));
@@ -60,7 +60,7 @@ impl Suite {
         cases.case("no batch, and empty ones", || {
             let empty = self.batch(0..0, Flavour::Ordinary)?;
             for batches in [vec![], vec![empty.clone()], vec![empty.clone(), empty]] {
-                let out = must(self.run::<T>(&self.schema, &batches))?;
+                let out = must(self.run::<T>(self.schema(), &batches))?;
                 if T::ROW_WISE && out.num_rows() > 0 {
                     return Err(format!("{} rows out of none", out.num_rows()));
                 }
@@ -70,8 +70,8 @@ impl Suite {
         for (name, rows) in [("one row", 1), ("many rows", ROWS), ("a large batch", LARGE)] {
             cases.case(name, || {
                 let batch = [self.batch(0..rows, Flavour::Ordinary)?];
-                let out = must(self.run::<T>(&self.schema, &batch))?;
-                let again = self.run::<T>(&self.schema, &batch);
+                let out = must(self.run::<T>(self.schema(), &batch))?;
+                let again = self.run::<T>(self.schema(), &batch);
                 same_end(&Ok(out), &again, &[]).map_err(|how| format!("not deterministic: {how}"))
             });
         }
@@ -79,28 +79,28 @@ impl Suite {
 
     fn values<T: Transform>(&self, cases: &mut Cases) {
         cases.case("all null", || {
-            must(self.run::<T>(&self.schema, &[self.batch(0..ROWS, Flavour::AllNull)?])).map(drop)
+            must(self.run::<T>(self.schema(), &[self.batch(0..ROWS, Flavour::AllNull)?])).map(drop)
         });
         cases.case("nulls everywhere", || {
             let batch = self.batch(0..ROWS, Flavour::Nulls)?;
-            let expected = must(self.run::<T>(&self.schema, &[batch]))?;
+            let expected = must(self.run::<T>(self.schema(), &[batch]))?;
             // What stands under a null must not matter.
-            let other = self.batch_of(&self.schema, 0..ROWS, Flavour::Nulls, 1)?;
-            let found = self.run::<T>(&self.schema, &[other]);
+            let other = self.samples.batch_of(self.schema(), 0..ROWS, Flavour::Nulls, 1)?;
+            let found = self.run::<T>(self.schema(), &[other]);
             same_end(&Ok(expected), &found, &[])
                 .map_err(|how| format!("what is under a null shows: {how}"))
         });
         cases.case("NaN, infinities, −0, ends of the types, odd texts", || {
             let batch = self.batch(0..ROWS, Flavour::Edges)?;
-            let expected = self.run::<T>(&self.schema, std::slice::from_ref(&batch));
-            let found = self.run::<T>(&self.schema, &[batch]);
+            let expected = self.run::<T>(self.schema(), std::slice::from_ref(&batch));
+            let found = self.run::<T>(self.schema(), &[batch]);
             same_end(&expected, &found, &[])
         });
         // One at a time, so that one that is refused does not hide the others.
         cases.case("the same, row by row", || {
             let batch = self.batch(0..ROWS, Flavour::Edges)?;
             (0..ROWS).try_for_each(|row| {
-                let result = self.run::<T>(&self.schema, &[batch.slice(row, 1)]);
+                let result = self.run::<T>(self.schema(), &[batch.slice(row, 1)]);
                 result.map_or_else(|error| refused(&error), |_| Ok(()))
             })
         });
@@ -111,17 +111,17 @@ impl Suite {
             cases.case(format!("sliced arrays ({flavour:?})"), || {
                 let batch = self.batch(0..ROWS, flavour)?;
                 let slice = sliced(&batch)?;
-                let expected = self.run::<T>(&self.schema, &[batch]);
-                same_end(&expected, &self.run::<T>(&self.schema, &[slice]), &[])
+                let expected = self.run::<T>(self.schema(), &[batch]);
+                same_end(&expected, &self.run::<T>(self.schema(), &[slice]), &[])
             });
             for layout in LAYOUTS {
                 cases.case(format!("texts in {} ({flavour:?})", layout.name()), || {
                     let batch = self.batch(0..ROWS, flavour)?;
-                    let Some(other) = self.relaid(&batch, layout) else { return Ok(()) };
+                    let Some(other) = relaid(&batch, layout) else { return Ok(()) };
                     if let Err(error) = self.open::<T>(&other.schema()) {
                         return refused(&error);
                     }
-                    let expected = self.run::<T>(&self.schema, &[batch]);
+                    let expected = self.run::<T>(self.schema(), &[batch]);
                     let found = self.run::<T>(&other.schema(), std::slice::from_ref(&other));
                     same_end(&expected, &found, &[])?;
                     let slice = sliced(&other)?;
@@ -134,19 +134,19 @@ impl Suite {
     fn cuts<T: Transform>(&self, cases: &mut Cases) {
         let whole = || -> Result<(RecordBatch, RecordBatch), String> {
             let batch = self.batch(0..ROWS, Flavour::Ordinary)?;
-            let out = must(self.run::<T>(&self.schema, std::slice::from_ref(&batch)))?;
+            let out = must(self.run::<T>(self.schema(), std::slice::from_ref(&batch)))?;
             Ok((batch, out))
         };
         cases.case("a stream cut into other batches", || {
             let (batch, expected) = whole()?;
-            same_end(&Ok(expected), &self.run::<T>(&self.schema, &cut(&batch)), &[])
+            same_end(&Ok(expected), &self.run::<T>(self.schema(), &cut(&batch)), &[])
         });
         if T::ROW_WISE {
             cases.case("row-wise: each batch by an instance of its own", || {
                 let (batch, expected) = whole()?;
                 let outs = cut(&batch)
                     .iter()
-                    .map(|part| self.run::<T>(&self.schema, std::slice::from_ref(part)))
+                    .map(|part| self.run::<T>(self.schema(), std::slice::from_ref(part)))
                     .collect::<Result<Vec<_>>>();
                 let outs = must(outs)?;
                 let found = concat_batches(&expected.schema(), &outs).map_err(Error::from);
@@ -164,7 +164,7 @@ impl Suite {
         });
         cases.case("a snapshot that is none", || {
             let (batch, _) = whole()?;
-            let mut transform = must(self.open::<T>(&self.schema))?;
+            let mut transform = must(self.open::<T>(self.schema()))?;
             let mut emitted = Vec::new();
             must(feed(&mut transform, &batch, &mut emitted))?;
             let snapshot = must(transform.snapshot())?;
@@ -192,7 +192,7 @@ impl Suite {
 
     fn restore<T: Transform>(&self, snapshot: &[u8]) -> Result<T> {
         let options = options::parse(&self.options.to_string())?;
-        T::restore(self.schema.clone(), options, snapshot)
+        T::restore(self.schema().clone(), options, snapshot)
     }
 
     /// All that comes out of some batches, in one.
@@ -211,7 +211,7 @@ impl Suite {
 
     /// The same with a snapshot in between.
     fn carried_on<T: Transform>(&self, batch: &RecordBatch, at: usize) -> Result<RecordBatch> {
-        let mut transform: T = self.open(&self.schema)?;
+        let mut transform: T = self.open(self.schema())?;
         let mut emitted = Vec::new();
         feed(&mut transform, &batch.slice(0, at), &mut emitted)?;
         let snapshot = transform.snapshot()?;

@@ -1,10 +1,5 @@
-//! Rows for the suite: any type, any row, always the same.
-//!
-//! The value at a row depends on the column and the row alone, so that a batch is the
-//! same rows however it is cut. Values are there under nulls as well, as they may be in
-//! a batch of the host.
+//! Values of any type, for any row, always the same.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,19 +12,7 @@ use arrow_array::{
 use arrow_buffer::{BooleanBuffer, NullBuffer, OffsetBuffer, i256};
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 
-/// What kind of rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flavour {
-    /// Values that any plugin should be able to take; here and there a null.
-    Ordinary,
-    /// Every second value null.
-    Nulls,
-    /// All values null that can be.
-    AllNull,
-    /// The ends of every type: NaN, the infinities, −0, the least and the largest, empty
-    /// and odd texts.
-    Edges,
-}
+use super::{Flavour, hash};
 
 /// A few hundred characters.
 const LONG: &str = "a text that fits into no view: 0123456789 0123456789 0123456789 0123456789 \
@@ -71,17 +54,24 @@ const FLOATS: [f64; 12] = [
 
 const INTS: [i128; 8] = [0, 1, -1, i128::MIN, i128::MAX, 2, 10, -1000];
 
-/// Values of one type for a row each. `None` for types that the suite cannot make.
+/// What decides the values of one column.
+#[derive(Clone, Copy)]
+pub(super) struct Seeds {
+    pub(super) value: u64,
+    pub(super) null: u64,
+    /// Other values under nulls, and nowhere else.
+    pub(super) under_nulls: u64,
+}
+
+/// Values of one type for a row each. `None` for types that are not made here.
 pub(super) fn column(
-    name: &str,
     data_type: &DataType,
     nullable: bool,
     rows: Range<usize>,
     flavour: Flavour,
-    under_nulls: u64,
+    seeds: Seeds,
 ) -> Option<ArrayRef> {
-    let seed = hash(&(name, "value"));
-    let null_seed = hash(&(name, "null"));
+    let Seeds { value: seed, null: null_seed, under_nulls } = seeds;
     let is_null = |row: usize| {
         nullable
             && match flavour {
@@ -106,7 +96,7 @@ pub(super) fn column(
 }
 
 /// An array with other nulls, where its type has a place for them.
-pub(super) fn with_nulls(array: ArrayRef, nulls: NullBuffer) -> Option<ArrayRef> {
+fn with_nulls(array: ArrayRef, nulls: NullBuffer) -> Option<ArrayRef> {
     let has_none = matches!(
         array.data_type(),
         DataType::Null | DataType::Union(..) | DataType::RunEndEncoded(..)
@@ -116,13 +106,6 @@ pub(super) fn with_nulls(array: ArrayRef, nulls: NullBuffer) -> Option<ArrayRef>
     }
     let data = array.to_data().into_builder().nulls(Some(nulls)).build().ok()?;
     Some(make_array(data))
-}
-
-pub(super) fn hash(of: &impl Hash) -> u64 {
-    // With fixed keys: the same everywhere and every time.
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// What decides one value.

@@ -6,18 +6,15 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, BinaryArray, RecordBatch, StringArray};
 use arrow_schema::DataType;
-use arrow_select::take::take;
+
+use super::layout::pick;
 
 /// How far sums of floats may be apart when they were added up in another order.
 const TOLERANCE: f64 = 1e-9;
 
 /// The first difference between what was expected and what was found, naming the
 /// column and the row. Columns in `sums` may differ in their last digits.
-pub(super) fn difference(
-    expected: &RecordBatch,
-    found: &RecordBatch,
-    sums: &[String],
-) -> Option<String> {
+pub fn difference(expected: &RecordBatch, found: &RecordBatch, sums: &[String]) -> Option<String> {
     let (left, right) = (expected.schema(), found.schema());
     let names = |s: &arrow_schema::Schema| -> Vec<String> {
         s.fields().iter().map(|f| f.name().clone()).collect()
@@ -66,11 +63,18 @@ fn first_far(expected: &ArrayRef, found: &ArrayRef) -> Option<usize> {
 }
 
 /// Values in the plainest layout of their kind, so that layouts can be compared.
-pub(super) fn plain(array: &ArrayRef) -> ArrayRef {
+pub fn plain(array: &ArrayRef) -> ArrayRef {
     match array.data_type() {
         DataType::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
-            match take(dictionary.values(), dictionary.keys(), None) {
+            // Without values there are nulls alone, whose keys are not looked at.
+            let keys = match dictionary.values().is_empty() {
+                true => vec![0; array.len()],
+                false => dictionary.normalized_keys(),
+            };
+            let rows = keys.iter().enumerate();
+            let rows = rows.map(|(row, key)| dictionary.keys().is_valid(row).then_some(*key));
+            match pick(dictionary.values(), rows) {
                 Ok(values) => plain(&values),
                 Err(_) => array.clone(),
             }

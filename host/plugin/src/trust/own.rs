@@ -1,0 +1,38 @@
+//! The plugin that its author has just built.
+//!
+//! Testing and measuring a plugin is running it, and whoever does so has named the file.
+//! So its signature is not asked for: a new build would not fit the signature of the one
+//! before it. Everything else holds as ever: it is a plugin for this host, it runs in its
+//! sandbox and under its limits, and capabilities need a grant.
+
+use std::path::{Path, PathBuf};
+
+use tidelake_core::Result;
+use tidelake_core::config::PluginConfig;
+use tidelake_core::plugin::PluginInfo;
+
+use super::add::stem;
+use super::{Found, Origin, Rules, Vetted, grants};
+use crate::host::{HostOptions, PluginHost};
+
+impl PluginHost {
+    /// A host that knows one plugin, by the name that it gives itself. Its memory cap,
+    /// deadline and grants are those of `config`.
+    pub fn of_file(
+        path: &Path,
+        config: &PluginConfig,
+        options: HostOptions,
+    ) -> Result<(Self, PluginInfo)> {
+        let host = Self::new(HostOptions {
+            plugin_dirs: Vec::new(),
+            sources: [].into(),
+            project: None,
+            ..options
+        })?;
+        let found = Found { name: stem(path), path: PathBuf::from(path), origin: Origin::Built };
+        let granted = config.grants.iter().map(|grant| grants::name(grant)).collect();
+        let vetted = Vetted::read(&found, &Rules { granted, ..Rules::default() })?;
+        let info = host.adopt(&vetted, config)?;
+        Ok((host, info))
+    }
+}
