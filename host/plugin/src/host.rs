@@ -17,6 +17,9 @@ use tidelake_core::plugin::{
 };
 use tidelake_core::{Error, Result};
 
+use crate::capabilities::Reach;
+use crate::capabilities::http::transport::Transport;
+use crate::capabilities::secrets::Secrets;
 use crate::crossing::recycle::Recycler;
 use crate::engine;
 use crate::interrupt;
@@ -71,6 +74,7 @@ pub struct PluginHost {
     options: HostOptions,
     loader: Loader,
     recycler: Arc<Recycler>,
+    transport: Arc<Transport>,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
 }
 
@@ -98,6 +102,7 @@ impl PluginHost {
             options,
             loader: Loader { engine, interrupter, cache, keep, compiled: AtomicU64::new(0) },
             recycler: Arc::default(),
+            transport: Arc::default(),
             slots: Mutex::default(),
         })
     }
@@ -287,11 +292,27 @@ impl PluginHost {
             counters: Arc::clone(counters),
             recycler: Arc::clone(&self.recycler),
             output_cap: self.options.output_cap,
+            reach: self.reach(name),
         })
     }
 
+    /// How far a plugin's capabilities reach, as the configuration says.
+    fn reach(&self, name: &str) -> Reach {
+        let config = self.config(name);
+        Reach {
+            secrets: Secrets::new(&config.secrets, self.project()),
+            hosts: config.hosts,
+            transport: Arc::clone(&self.transport),
+        }
+    }
+
     /// A plugin of the kind that is needed.
-    fn wanted(&self, name: &str, kind: PluginKind, context: &PluginContext) -> Result<Arc<Plugin>> {
+    pub(crate) fn wanted(
+        &self,
+        name: &str,
+        kind: PluginKind,
+        context: &PluginContext,
+    ) -> Result<Arc<Plugin>> {
         let at = |error: Error| match context.table.is_empty() {
             true => error,
             false => error.with("table", &context.table),
