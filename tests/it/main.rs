@@ -20,6 +20,7 @@ mod format_is_one_key;
 mod masks_hold_in_both_tiers;
 mod options_are_held_against_the_plugins_schema;
 mod random_kills_lose_nothing;
+mod storage_is_a_component;
 mod stores_that_fail_lose_nothing;
 mod the_demo_tells_the_whole_story;
 mod two_at_once_are_told_apart;
