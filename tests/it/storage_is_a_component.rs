@@ -151,7 +151,8 @@ async fn a_store_that_lies_is_not_believed() {
 async fn what_crashed_after_writing_is_not_known() {
     let server = Server::start();
     let store = store(&server, "panic");
-    let create = || store.put_opts(&at("x"), vec![1].into(), PutMode::Create.into());
+    let x = at("x");
+    let create = || store.put_opts(&x, vec![1].into(), PutMode::Create.into());
     let error = create().await.unwrap_err();
     assert!(matches!(error, Error::Generic { .. }), "{error:?}");
     let text = shown(&error);

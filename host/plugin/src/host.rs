@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use arrow::datatypes::SchemaRef;
 use serde_json::Value;
 use tidelake_core::config::lock::{Lock, Locked};
-use tidelake_core::config::{Interruption, PluginConfig, TrustConfig};
+use tidelake_core::config::{HostRule, Interruption, PluginConfig, TrustConfig};
 use tidelake_core::plugin::{
     ByteSink, DownsampleSpec, Downsampler, FormatWriter, PluginContext, PluginInfo, PluginKind,
     Plugins, SortColumn, Transform,
@@ -141,6 +141,11 @@ impl PluginHost {
     /// How plugins are stopped at their deadline, here and now.
     pub fn interruption(&self) -> Interruption {
         self.loader.interrupter.kind()
+    }
+
+    /// Whom a plugin may send requests to, if it may send any.
+    pub fn hosts(&self, name: &str) -> Vec<HostRule> {
+        self.config(name).hosts
     }
 
     /// What each plugin that was asked for did so far.
