@@ -175,7 +175,11 @@ fn what_is_wrong_with_the_storage_is_told_before_it_is_used() {
         with_secret(&Project::new(&text), &["validate"]).fails(code, says);
     };
     wrong(good.replace("server =", "sever ="), 1, &["sever", "`server`", "tidelake.toml:4"]);
-    wrong(good.replace("objects://", "other://"), 1, &["no plugin named `other`", "`storage`"]);
+    wrong(
+        good.replace("objects://", "other://"),
+        1,
+        &["no plugin named `other`", "[plugin.other]"],
+    );
     wrong(good.replace(", \"clock\"", ""), 1, &["clock", "not granted"]);
     let hosts = format!("hosts = [\"http://{}\"]", server.address);
     wrong(good.replace(&hosts, ""), 1, &["may reach no host", "[plugin.objects]"]);

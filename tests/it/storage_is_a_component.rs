@@ -139,7 +139,7 @@ async fn a_store_that_lies_is_not_believed() {
         let error = shown(&read(lie).await.expect_err(lie));
         assert!(error.contains(says) && error.contains("plugin `objects`"), "{lie}: {error}");
     }
-    let ranges = store(&server, "short").get_ranges(&at("x/0"), &[0..5]).await.unwrap_err();
+    let ranges = store(&server, "short").get_ranges(&at("x/0"), &[0..5, 2..3]).await.unwrap_err();
     assert!(shown(&ranges).contains("4 bytes of x/0 where 5"), "{}", shown(&ranges));
     // Nobody asked it not to replace anything.
     let error = store(&server, "conflict").put(&at("x/9"), vec![1].into()).await.unwrap_err();

@@ -98,7 +98,8 @@ pub(crate) fn link(
     let engine = component.engine();
     for (import, item) in component.component_type().imports(engine) {
         let ComponentItem::ComponentInstance(interface) = item.ty else { continue };
-        if !meets(import) && !(may_reach_out && http::meets(import)) {
+        let met = meets(import) || may_reach_out && http::meets(import);
+        if !met {
             continue;
         }
         let mut instance = linker.instance(import)?;

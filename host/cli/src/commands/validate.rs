@@ -11,7 +11,7 @@ use tidelake_core::plugin::{
     ByteSink, DownsampleSpec, PluginContext, PluginInfo, PluginKind, Plugins, SortColumn,
 };
 use tidelake_core::table::{RollupSpec, TableSpec};
-use tidelake_core::{Error, ErrorKind, Result};
+use tidelake_core::{Error, Result};
 use tidelake_plugin::PluginHost;
 use tidelake_plugin::options::OptionProblem;
 use tidelake_plugin::trust::report::InspectRequest;
@@ -122,12 +122,7 @@ impl Check<'_> {
     }
 
     fn storage(&mut self, name: &str, url: &str, options: &Value) -> Result<()> {
-        let info = self.plugins.describe(name).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => error.with_help(format!(
-                "install the storage plugin {name:?}, or name another: `storage` in [lake]"
-            )),
-            _ => error,
-        })?;
+        let info = self.plugins.describe(name)?;
         let kind = info.kind;
         self.found.insert(name.to_owned(), info);
         let needed = PluginKind::StorageBackend;

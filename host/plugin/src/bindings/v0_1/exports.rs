@@ -135,6 +135,8 @@ impl Aggregator {
 
 /// A call that answers something or an error.
 pub(crate) type Answer<T> = (std::result::Result<T, GuestError>,);
+/// For each of several things its error or none.
+type Each = Vec<Option<GuestError>>;
 type Complete = (ResourceAny, String, String, Vec<String>, Mode);
 
 /// `storage-backend.store`
@@ -150,7 +152,7 @@ pub(crate) struct Objects {
     pub(crate) upload_part: TypedFunc<(ResourceAny, String, String, u32, Bytes), Answer<String>>,
     pub(crate) complete_upload: TypedFunc<Complete, Answer<ObjectVersion>>,
     pub(crate) abort_upload: TypedFunc<(ResourceAny, String, String), Done>,
-    pub(crate) delete: TypedFunc<(ResourceAny, Vec<String>), Answer<Vec<Option<GuestError>>>>,
+    pub(crate) delete: TypedFunc<(ResourceAny, Vec<String>), Answer<Each>>,
     pub(crate) copy: TypedFunc<(ResourceAny, String, String, Mode), Done>,
 }
 

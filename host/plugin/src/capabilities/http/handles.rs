@@ -100,13 +100,16 @@ impl Drop for Exchange {
     }
 }
 
+/// The number of an exchange, and its answer.
+type Arrival = (u32, Outcome);
+
 /// All handles of one instance.
 #[derive(Debug)]
 pub(crate) struct Handles {
     next: u32,
     entries: HashMap<u32, Entry>,
     exchanges: HashMap<u32, Exchange>,
-    arrivals: (Sender<(u32, Outcome)>, Receiver<(u32, Outcome)>),
+    arrivals: (Sender<Arrival>, Receiver<Arrival>),
     /// When the current call's time is over.
     until: Option<Instant>,
 }
