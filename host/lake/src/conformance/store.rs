@@ -290,7 +290,6 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn memory_and_durable_directories_conform() {
         let memory: StoreRef = Arc::new(InMemory::new());
-        // It says nothing of what it copies from, when that is not there.
         all(&memory, true).await;
         let dir = tempfile::tempdir().unwrap();
         let local: StoreRef = Arc::new(DurableLocal::open(dir.path()).unwrap());
