@@ -276,13 +276,12 @@ impl GuestStore for Opened {
     }
 
     fn delete(&self, paths: Vec<String>) -> Result<Vec<Option<Error>>, Error> {
-        let one = |path: &String| {
-            match self.ask("DELETE", &format!("/o/{}", encoded(path)), &[], &[]) {
+        let one =
+            |path: &String| match self.ask("DELETE", &format!("/o/{}", encoded(path)), &[], &[]) {
                 Ok(_) => None,
                 Err(error) if error.code == ErrorCode::NotFound => None,
                 Err(error) => Some(error),
-            }
-        };
+            };
         Ok(paths.iter().map(one).collect())
     }
 
