@@ -1,11 +1,11 @@
 #!/bin/sh
-# Builds the guests that misbehave into target/test-guests.
+# Builds the guests of the scenarios into target/test-guests.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 sh "$root/plugins/cargo.sh" "$here" build --workspace
 mkdir -p "$root/target/test-guests"
-for guest in panics loops eats; do
+for guest in panics loops eats objects; do
     cp "$root/target/guests/wasm32-wasip2/release/guest_$guest.wasm" \
         "$root/target/test-guests/guest-$guest.wasm"
 done

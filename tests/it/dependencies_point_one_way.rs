@@ -26,7 +26,7 @@ const RULES: &[Rule] = &[
     Rule {
         name: "tidelake-plugin",
         house: &["tidelake-core", "tidelake-columns"],
-        never: &["object_store", "datafusion", "deltalake"],
+        never: &["datafusion", "deltalake", "wasmtime-wasi", "wasmtime-wasi-http"],
     },
     Rule { name: "tidelake-hot", house: &["tidelake-core"], never: WASM },
     Rule { name: "tidelake-lake", house: &["tidelake-core"], never: WASM },

@@ -9,6 +9,7 @@ mod support;
 
 mod a_custom_transform_is_used_by_a_config;
 mod a_filter_keeps_what_its_condition_says;
+mod a_lake_lives_on_a_component;
 mod a_new_plugin_is_one_from_the_start;
 mod a_strangers_plugin_runs_only_when_trusted;
 mod bad_config_is_reported_at_once;
@@ -20,6 +21,7 @@ mod format_is_one_key;
 mod masks_hold_in_both_tiers;
 mod options_are_held_against_the_plugins_schema;
 mod random_kills_lose_nothing;
+mod storage_is_a_component;
 mod stores_that_fail_lose_nothing;
 mod the_demo_tells_the_whole_story;
 mod two_at_once_are_told_apart;

@@ -26,6 +26,8 @@ pub enum PluginKind {
     Transform,
     /// Aggregates rows into time buckets.
     Downsampler,
+    /// Keeps the objects of a lake.
+    StorageBackend,
 }
 
 impl std::fmt::Display for PluginKind {
@@ -34,6 +36,7 @@ impl std::fmt::Display for PluginKind {
             Self::FormatWriter => "format-writer",
             Self::Transform => "transform",
             Self::Downsampler => "downsampler",
+            Self::StorageBackend => "storage-backend",
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidelake_core::Result;
 use tidelake_core::clock::{Clock, SystemClock};
-use tidelake_core::config::{Config, HotConfig};
+use tidelake_core::config::{Config, HotConfig, LakeConfig};
 use tidelake_hot::{EmbeddedHotStore, OpenOptions as HotOptions};
 use tidelake_lake::Lake;
 use tidelake_plugin::{HostOptions, PluginHost};
@@ -44,7 +44,7 @@ impl Engine {
     /// the process that has it.
     pub fn open(root: &Path, config: Config, options: OpenOptions) -> Result<Self> {
         let plugins = Self::plugin_host(root, &config, &options)?;
-        let lake = Lake::open(&config.lake.url, root)?;
+        let lake = Self::lake_at(root, &config.lake, &plugins)?;
         let HotConfig::Embedded { path } = &config.hot;
         let hot = EmbeddedHotStore::open(HotOptions {
             path: root.join(path),
@@ -61,6 +61,17 @@ impl Engine {
             lake,
             plugins: Arc::new(plugins),
         }))
+    }
+
+    /// The lake of a project: a directory, or what a storage plugin keeps.
+    fn lake_at(root: &Path, config: &LakeConfig, plugins: &PluginHost) -> Result<Lake> {
+        match &config.storage {
+            None => Lake::open(&config.url, root),
+            Some(storage) => {
+                let store = plugins.storage(&storage.plugin, &config.url, &storage.options)?;
+                Ok(Lake::from_store(store, config.url.clone()))
+            }
+        }
     }
 
     /// The plugins of a project, without its stores.

@@ -1,7 +1,10 @@
 //! What every [`TableLog`] has to do: public functions over a factory that makes
 //! fresh handles on one table that does not exist yet. They panic when it does not.
 //!
-//! [`all`] runs the whole; [`ambiguous`] needs a store that loses answers.
+//! [`all`] runs the whole; [`ambiguous`] needs a store that loses answers. What the
+//! stores below have to do is [`store`].
+
+pub mod store;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -53,7 +53,9 @@ pub(crate) fn io_error(doing: &'static str, path: impl Into<PathBuf>, source: io
 /// Says what an io error somewhere in the chain means for the lake.
 pub(crate) fn explain(error: &(dyn StdError + 'static)) -> Error {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    let mut told: Option<&Error> = None;
     while let Some(current) = cause {
+        told = told.or_else(|| current.downcast_ref::<Error>());
         if let Some(io) = current.downcast_ref::<io::Error>() {
             match io.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -76,7 +78,12 @@ pub(crate) fn explain(error: &(dyn StdError + 'static)) -> Error {
         }
         cause = current.source();
     }
-    Error::unavailable("the lake could not be read or written")
+    // A store that a plugin keeps says itself what to do.
+    let what = Error::unavailable("the lake could not be read or written");
+    match told.and_then(Error::help) {
+        Some(help) => what.with_help(help),
+        None => what,
+    }
 }
 
 /// Whether an object store failed because the file is not there.

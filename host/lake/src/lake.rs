@@ -40,7 +40,7 @@ impl Lake {
         Ok(Self { store: Arc::new(local.clone()), url: url.into(), local: Some(local) })
     }
 
-    /// A lake in any object store: for embedders, and for tests. The store is
+    /// A lake in any object store: one that a plugin keeps, or an embedder's. The store is
     /// rooted at the lake; creating an object that exists must fail, and lists
     /// must come in the order of names (all clouds do; a plain `LocalFileSystem`
     /// does not: [`DurableLocal`] does).
@@ -105,7 +105,7 @@ impl Lake {
 fn local_root(url: &str, project_root: &Path) -> Result<PathBuf> {
     let unsupported = || {
         Error::config(format!("the lake {url:?} is not a local directory"))
-            .with_help("this version supports local directories only: a path, or file:///path")
+            .with_help("a directory is a path or file:///path; others need a storage plugin")
     };
     if url.is_empty() {
         return Err(Error::config("the lake has no place")

@@ -10,13 +10,16 @@ use std::sync::{Arc, Mutex};
 use arrow::datatypes::SchemaRef;
 use serde_json::Value;
 use tidelake_core::config::lock::{Lock, Locked};
-use tidelake_core::config::{Interruption, PluginConfig, TrustConfig, is_plugin_name};
+use tidelake_core::config::{HostRule, Interruption, PluginConfig, TrustConfig, is_plugin_name};
 use tidelake_core::plugin::{
     ByteSink, DownsampleSpec, Downsampler, FormatWriter, PluginContext, PluginInfo, PluginKind,
     Plugins, SortColumn, Transform,
 };
 use tidelake_core::{Error, Result};
 
+use crate::capabilities::Reach;
+use crate::capabilities::http::transport::Transport;
+use crate::capabilities::secrets::Secrets;
 use crate::crossing::recycle::Recycler;
 use crate::engine;
 use crate::interrupt;
@@ -71,6 +74,7 @@ pub struct PluginHost {
     options: HostOptions,
     loader: Loader,
     recycler: Arc<Recycler>,
+    transport: Arc<Transport>,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
 }
 
@@ -98,6 +102,7 @@ impl PluginHost {
             options,
             loader: Loader { engine, interrupter, cache, keep, compiled: AtomicU64::new(0) },
             recycler: Arc::default(),
+            transport: Arc::default(),
             slots: Mutex::default(),
         })
     }
@@ -136,6 +141,11 @@ impl PluginHost {
     /// How plugins are stopped at their deadline, here and now.
     pub fn interruption(&self) -> Interruption {
         self.loader.interrupter.kind()
+    }
+
+    /// Whom a plugin may send requests to, if it may send any.
+    pub fn hosts(&self, name: &str) -> Vec<HostRule> {
+        self.config(name).hosts
     }
 
     /// What each plugin that was asked for did so far.
@@ -299,11 +309,27 @@ impl PluginHost {
             counters: Arc::clone(counters),
             recycler: Arc::clone(&self.recycler),
             output_cap: self.options.output_cap,
+            reach: self.reach(name),
         })
     }
 
+    /// How far a plugin's capabilities reach, as the configuration says.
+    fn reach(&self, name: &str) -> Reach {
+        let config = self.config(name);
+        Reach {
+            secrets: Secrets::new(&config.secrets, self.project()),
+            hosts: config.hosts,
+            transport: Arc::clone(&self.transport),
+        }
+    }
+
     /// A plugin of the kind that is needed.
-    fn wanted(&self, name: &str, kind: PluginKind, context: &PluginContext) -> Result<Arc<Plugin>> {
+    pub(crate) fn wanted(
+        &self,
+        name: &str,
+        kind: PluginKind,
+        context: &PluginContext,
+    ) -> Result<Arc<Plugin>> {
         let at = |error: Error| match context.table.is_empty() {
             true => error,
             false => error.with("table", &context.table),

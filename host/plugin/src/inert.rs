@@ -5,6 +5,8 @@
 //! are no files, no environment, no terminals; the wall clock stands still, the
 //! monotonic one advances by a fixed step a look, randomness is a fixed sequence.
 //! Only what is written to standard output and error goes anywhere: into the log.
+//! (Streams and pollables have more to them where requests may be sent; they are
+//! those of `crate::capabilities::http` for every plugin.)
 //!
 //! The answers are made from the types that the component itself imports, so any
 //! 0.2 version will do: a function that is not listed in [`answer`] returns the
@@ -14,7 +16,7 @@ use wasmtime::component::types::{ComponentItem, Type};
 use wasmtime::component::{Component, Linker, Resource, ResourceAny, ResourceType, Val};
 use wasmtime::{Result, StoreContextMut, bail};
 
-use crate::run::journal::Stream;
+use crate::capabilities::http;
 use crate::run::state::State;
 
 /// Interfaces that are met, without their versions.
@@ -44,12 +46,15 @@ const INTERFACES: &[&str] = &[
 /// Random bytes that are answered at once.
 const RANDOM_BYTES: u64 = 64 << 10;
 
-/// What stands behind every WASI handle; its number says which stream it is.
-enum Handle {}
+/// What stands behind every WASI handle; its number says what it is. Those that lead
+/// somewhere are in `crate::capabilities::http::handles`.
+pub(crate) enum Handle {}
 
 const NOTHING: u32 = 0;
-const STDOUT: u32 = 1;
-const STDERR: u32 = 2;
+/// The guest's standard output.
+pub(crate) const STDOUT: u32 = 1;
+/// The guest's standard error.
+pub(crate) const STDERR: u32 = 2;
 
 type Cx<'a> = StoreContextMut<'a, State>;
 
@@ -84,12 +89,17 @@ pub(crate) fn meets(import: &str) -> bool {
     }
 }
 
-/// Adds what the component imports of WASI.
-pub(crate) fn link(linker: &mut Linker<State>, component: &Component) -> Result<()> {
+/// Adds what the component imports of WASI; `wasi:http` where its kind may have it.
+pub(crate) fn link(
+    linker: &mut Linker<State>,
+    component: &Component,
+    may_reach_out: bool,
+) -> Result<()> {
     let engine = component.engine();
     for (import, item) in component.component_type().imports(engine) {
         let ComponentItem::ComponentInstance(interface) = item.ty else { continue };
-        if !meets(import) {
+        let met = meets(import) || may_reach_out && http::meets(import);
+        if !met {
             continue;
         }
         let mut instance = linker.instance(import)?;
@@ -97,10 +107,17 @@ pub(crate) fn link(linker: &mut Linker<State>, component: &Component) -> Result<
         for (name, item) in interface.exports(engine) {
             match item.ty {
                 ComponentItem::Resource(_) => {
-                    instance.resource(name, ResourceType::host::<Handle>(), |_, _| Ok(()))?;
+                    let forget = |mut cx: Cx<'_>, number| {
+                        cx.data_mut().handles.drop(number);
+                        Ok(())
+                    };
+                    instance.resource(name, ResourceType::host::<Handle>(), forget)?;
                 }
                 ComponentItem::ComponentFunc(_) => {
                     let path = format!("{family}#{name}");
+                    if http::link(&mut instance, &path, name)? {
+                        continue;
+                    }
                     instance.func_new(name, move |mut cx, ty, params, results| {
                         cx.data().in_time()?;
                         let answer = answer(&mut cx, &path, params, ty.results().next());
@@ -121,25 +138,12 @@ pub(crate) fn link(linker: &mut Linker<State>, component: &Component) -> Result<
 }
 
 fn answer(cx: &mut Cx<'_>, path: &str, params: &[Val], ty: Option<Type>) -> Result<Option<Val>> {
-    let done = || Val::Result(Ok(None));
     Ok(Some(match path {
         "wasi:cli/exit#exit" | "wasi:cli/exit#exit-with-code" => {
             bail!("it ended its own process (exit)")
         }
         "wasi:cli/stdout#get-stdout" => handle(cx, STDOUT)?,
         "wasi:cli/stderr#get-stderr" => handle(cx, STDERR)?,
-        "wasi:io/streams#[method]output-stream.check-write" => {
-            Val::Result(Ok(Some(Box::new(Val::U64(4096)))))
-        }
-        "wasi:io/streams#[method]output-stream.write"
-        | "wasi:io/streams#[method]output-stream.blocking-write-and-flush" => {
-            print(cx, params)?;
-            done()
-        }
-        "wasi:io/streams#[method]output-stream.flush"
-        | "wasi:io/streams#[method]output-stream.blocking-flush" => done(),
-        "wasi:io/poll#poll" => Val::List(vec![Val::U32(0)]),
-        "wasi:io/poll#[method]pollable.ready" => Val::Bool(true),
         "wasi:clocks/monotonic-clock#now" => Val::U64(cx.data_mut().inert.now()),
         "wasi:clocks/monotonic-clock#resolution" => Val::U64(1_000),
         "wasi:random/insecure-seed#insecure-seed"
@@ -163,26 +167,6 @@ fn answer(cx: &mut Cx<'_>, path: &str, params: &[Val], ty: Option<Type>) -> Resu
             None => return Ok(None),
         },
     }))
-}
-
-/// Output of the guest's runtime, to the log.
-fn print(cx: &mut Cx<'_>, params: &[Val]) -> Result<()> {
-    let [Val::Resource(stream), Val::List(bytes)] = params else { return Ok(()) };
-    let number = Resource::<Handle>::try_from_resource_any(*stream, &mut *cx)?.rep();
-    let stream = match number {
-        STDOUT => Stream::Out,
-        STDERR => Stream::Error,
-        _ => return Ok(()),
-    };
-    let bytes: Vec<u8> = bytes
-        .iter()
-        .map(|byte| match byte {
-            Val::U8(byte) => *byte,
-            _ => 0,
-        })
-        .collect();
-    cx.data_mut().print(stream, &bytes);
-    Ok(())
 }
 
 fn handle(cx: &mut Cx<'_>, number: u32) -> Result<Val> {
@@ -263,7 +247,7 @@ fn release(cx: &mut Cx<'_>, value: &Val) -> Result<()> {
 }
 
 fn drop_handle(cx: &mut Cx<'_>, resource: ResourceAny) -> Result<()> {
-    // A handle that was looked at by `print` is gone already.
+    // One that was looked at is gone already.
     let _ = Resource::<Handle>::try_from_resource_any(resource, &mut *cx);
     Ok(())
 }

@@ -15,10 +15,14 @@
 //! 5. `bindings`: one module for each released version of `wit/`, linked by hand,
 //!    and `inert`, what language runtimes import of WASI without needing it.
 //!
+//! 6. `capabilities`: what some get beyond their data when it was granted, and
+//!    `storage`: a plugin as the object store that a lake is in.
+//!
 //! Guests run on the thread that calls, which must be one that may block. What
 //! stops them when they do not come back is `interrupt`.
 
 mod bindings;
+mod capabilities;
 pub mod conformance;
 mod crossing;
 mod engine;
@@ -31,6 +35,7 @@ pub mod measure;
 pub mod options;
 mod run;
 mod stats;
+mod storage;
 mod text;
 pub mod trust;
 

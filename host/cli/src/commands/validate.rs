@@ -6,13 +6,15 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tidelake::{Engine, ErrorReport};
-use tidelake_core::config::{self, Problem, Step};
+use tidelake_core::config::{self, LakeConfig, Problem, Step};
 use tidelake_core::plugin::{
     ByteSink, DownsampleSpec, PluginContext, PluginInfo, PluginKind, Plugins, SortColumn,
 };
 use tidelake_core::table::{RollupSpec, TableSpec};
 use tidelake_core::{Error, Result};
 use tidelake_plugin::PluginHost;
+use tidelake_plugin::options::OptionProblem;
+use tidelake_plugin::trust::report::InspectRequest;
 
 use super::{Out, print_json};
 use crate::args::Global;
@@ -26,6 +28,7 @@ pub(super) async fn run(project: &Project, global: &Global, out: Out<'_>) -> Res
     let options = project.options("validate", None);
     let host = Engine::plugin_host(&project.root, &project.config, &options)?;
     let tables: Vec<TableSpec> = project.config.tables.values().cloned().collect();
+    let lake = project.config.lake.clone();
     let text = project.text.clone();
     // Plugins run on blocking threads only.
     let check = move || {
@@ -36,6 +39,7 @@ pub(super) async fn run(project: &Project, global: &Global, out: Out<'_>) -> Res
             problems: Vec::new(),
             mistakes: Vec::new(),
         };
+        check.lake(&lake);
         tables.iter().for_each(|spec| check.table(spec));
         let Check { found, problems, mut mistakes, .. } = check;
         mistakes.sort_by_key(|mistake| mistake.span.start);
@@ -108,6 +112,41 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// The plugin that the lake is kept by: there, of the right kind, with options and
+    /// grants that it can be opened with. No request is sent.
+    fn lake(&mut self, lake: &LakeConfig) {
+        let Some(storage) = &lake.storage else { return };
+        let name = &storage.plugin;
+        let checked = self.storage(name, &lake.url, &storage.options);
+        self.problems.extend(checked.err().map(|error| error.with("lake", &lake.url)));
+    }
+
+    fn storage(&mut self, name: &str, url: &str, options: &Value) -> Result<()> {
+        let info = self.plugins.describe(name)?;
+        let kind = info.kind;
+        self.found.insert(name.to_owned(), info);
+        let needed = PluginKind::StorageBackend;
+        if kind != needed {
+            return Err(Error::config(format!("plugin {name:?} is a {kind}, not a {needed}"))
+                .with_help("name one that keeps objects: `storage` in [lake]"));
+        }
+        let mistakes = self.plugins.check_options(name, options)?;
+        if !mistakes.is_empty() {
+            self.mistaken(name, &["lake".into(), "options".into()], &mistakes);
+            return Ok(());
+        }
+        let request = InspectRequest { target: name.to_owned(), ..InspectRequest::default() };
+        let imports = self.plugins.inspect(&request)?.imports;
+        let speaks = imports.iter().any(|i| i.capability.as_deref() == Some("wasi:http"));
+        if speaks && self.plugins.hosts(name).is_empty() {
+            return Err(Error::config(format!(
+                "plugin {name:?} sends requests, but may reach no host"
+            ))
+            .with_help(format!("list whom it may reach: `hosts = [...]` under [plugin.{name}]")));
+        }
+        self.plugins.storage(name, url, options).map(drop)
+    }
+
     fn table(&mut self, spec: &TableSpec) {
         let context = PluginContext { table: spec.name.clone(), unit: "validate".to_owned() };
         let mut schema = spec.schema.clone();
@@ -196,8 +235,14 @@ impl Check<'_> {
         let mut around = vec!["table".into(), spec.name.as_str().into()];
         around.extend_from_slice(place);
         around.push("options".into());
-        for problem in &found {
-            let path = [&around[..], &problem.path].concat();
+        self.mistaken(name, &around, &found);
+        found.is_empty()
+    }
+
+    /// Shows what is wrong with options at their place.
+    fn mistaken(&mut self, name: &str, around: &[Step], found: &[OptionProblem]) {
+        for problem in found {
+            let path = [around, &problem.path].concat();
             let place = config::locate(self.text, &path);
             let span = place.map(|p| if problem.name_is_wrong { p.key } else { p.value });
             self.mistakes.push(Problem {
@@ -206,7 +251,6 @@ impl Check<'_> {
                 help: problem.help.clone(),
             });
         }
-        found.is_empty()
     }
 
     fn keep<T>(&mut self, spec: &TableSpec, result: Result<T>) -> Option<T> {

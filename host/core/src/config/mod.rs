@@ -19,11 +19,13 @@
 //! no list of keys that could fall behind the code that reads them.
 
 mod check;
+mod hosts;
 mod locate;
 pub mod lock;
 mod problem;
 mod project;
 mod sample;
+mod secrets;
 pub mod size;
 mod syntax;
 mod table;
@@ -38,10 +40,12 @@ use std::path::PathBuf;
 
 use crate::table::TableSpec;
 
+pub use hosts::HostRule;
 pub use locate::{Place, Step, locate};
 pub use problem::{Problem, closest};
 pub use project::is_plugin_name;
 pub use sample::PluginSample;
+pub use secrets::SecretSource;
 
 /// A validated project.
 #[derive(Debug, Clone)]
@@ -71,10 +75,21 @@ pub enum HotConfig {
 }
 
 /// `[lake]`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LakeConfig {
     /// A path relative to the project, or a URL; default `lake`.
     pub url: String,
+    /// The plugin that keeps its objects; `None`: a directory of this machine.
+    pub storage: Option<StorageConfig>,
+}
+
+/// `storage` and `options` of `[lake]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct StorageConfig {
+    /// `storage`: the plugin; default: one that is named as the URL's scheme.
+    pub plugin: String,
+    /// `options`, a JSON object that the plugin understands.
+    pub options: serde_json::Value,
 }
 
 /// `[engine]`
@@ -137,6 +152,10 @@ pub struct PluginConfig {
     pub grants: Vec<String>,
     /// `allow_unsigned`: it runs without a signature; default no.
     pub allow_unsigned: bool,
+    /// `hosts`: whom it may reach with `wasi:http`; default nobody.
+    pub hosts: Vec<HostRule>,
+    /// `[plugin.<name>.secrets]`: what it may ask for with `secrets`, by name.
+    pub secrets: BTreeMap<String, SecretSource>,
 }
 
 impl Default for PluginConfig {
@@ -147,6 +166,8 @@ impl Default for PluginConfig {
             deadline_ms: 5_000,
             grants: Vec::new(),
             allow_unsigned: false,
+            hosts: Vec::new(),
+            secrets: BTreeMap::new(),
         }
     }
 }

@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use super::size::{format_bytes, parse_bytes, parse_millis};
 use super::walk::{At, Section};
 use super::{
-    Config, EngineConfig, HotConfig, Interruption, LakeConfig, PluginConfig, TrustConfig, table,
+    Config, EngineConfig, HostRule, HotConfig, Interruption, LakeConfig, PluginConfig,
+    SecretSource, StorageConfig, TrustConfig, table,
 };
 use crate::error::{Error, Result};
 
@@ -66,27 +67,73 @@ fn hot(root: &mut Section<'_>) -> (HotConfig, At<PathBuf>) {
 
 fn lake(root: &mut Section<'_>) -> (LakeConfig, At<String>) {
     let mut url = At { value: "lake".to_owned(), span: 0..0 };
-    if let Some(mut section) = root.section("lake")
-        && let Some(found) = section.name("url")
-    {
-        if let Some((scheme, _)) = found.value.split_once("://")
-            && scheme != "file"
-        {
-            section.problems.add_with_help(
-                found.span.clone(),
-                format!("this version has no lake at `{scheme}://`"),
-                "give a directory: a path relative to this file, or file:///...",
-            );
-        } else {
+    let mut storage = None;
+    if let Some(mut section) = root.section("lake") {
+        if let Some(found) = section.name("url") {
             url = At { value: found.value.to_owned(), span: found.span };
         }
+        let named = section.name("storage");
+        let options = section.options("options");
+        let scheme = url.value.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let remote = scheme.filter(|scheme| scheme != "file");
+        let problems = section.problems;
+        match (remote, named) {
+            (None, None) => {
+                if section.has("options") {
+                    problems.add_with_help(
+                        section.span_of("options"),
+                        "a lake in a directory has no `options`",
+                        "leave them out, or give `url` a scheme such as s3://",
+                    );
+                }
+            }
+            (None, Some(named)) => problems.add_with_help(
+                named.span,
+                "a lake in a directory needs no `storage`",
+                "leave it out, or give `url` a scheme such as s3://",
+            ),
+            (Some(_), Some(named)) if is_plugin_name(named.value) => {
+                storage = Some(StorageConfig { plugin: named.value.to_owned(), options });
+            }
+            (Some(_), Some(named)) => problems.add_with_help(
+                named.span,
+                format!("{:?} cannot be the name of a plugin", named.value),
+                "names of plugins have lower-case letters, digits and `-`",
+            ),
+            (Some(scheme), None) if is_plugin_name(&scheme) => {
+                storage = Some(StorageConfig { plugin: scheme, options });
+            }
+            (Some(scheme), None) => problems.add_with_help(
+                url.span.clone(),
+                format!("no storage plugin can be named `{scheme}`, as this scheme is"),
+                "name the one to use: `storage = \"<name>\"`",
+            ),
+        }
+        if url.value.contains("://") && holds_user(&url.value) {
+            problems.add_with_help(
+                url.span.clone(),
+                "the URL of the lake holds a user or a password",
+                "leave them out, and give the plugin its secrets under [plugin.<name>.secrets]",
+            );
+        }
     }
-    (LakeConfig { url: url.value.clone() }, url)
+    (LakeConfig { url: url.value.clone(), storage }, url)
+}
+
+/// Whether there is a user before the host of a URL.
+fn holds_user(url: &str) -> bool {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    rest.split('/')
+        .next()
+        .is_some_and(|authority| authority.contains(':') && authority.contains('@'))
 }
 
 /// A lake inside the hot store, or around it, would be swept or evicted with it.
 fn check_apart(root: &Section<'_>, hot: &At<PathBuf>, lake: &At<String>) {
     let lake_path = lake.value.strip_prefix("file://").unwrap_or(&lake.value);
+    if lake_path.contains("://") {
+        return;
+    }
     let (a, b) = (plain(&hot.value), plain(Path::new(lake_path)));
     if a.starts_with(&b) || b.starts_with(&a) {
         let span = if lake.span.is_empty() { hot.span.clone() } else { lake.span.clone() };
@@ -211,6 +258,42 @@ pub(super) fn limits(section: &mut Section<'_>, engine: &EngineConfig, config: &
         config.deadline_ms = deadline.value;
     }
     config.grants = grants(section);
+    config.hosts = hosts(section);
+    config.secrets = secrets(section);
+}
+
+fn hosts(section: &mut Section<'_>) -> Vec<HostRule> {
+    let entries = section.names("hosts").map(|hosts| hosts.value).unwrap_or_default();
+    let mut hosts = Vec::new();
+    for entry in entries {
+        match entry.value.parse() {
+            Ok(host) => hosts.push(host),
+            Err(error) => section.problems.add_error(entry.span, "hosts", &error),
+        }
+    }
+    hosts
+}
+
+fn secrets(section: &mut Section<'_>) -> BTreeMap<String, SecretSource> {
+    let mut secrets = BTreeMap::new();
+    let Some(pairs) = section.section("secrets") else { return secrets };
+    let problems = pairs.problems;
+    for (name, source) in pairs.pairs() {
+        let inner = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+        if name.value.len() > 64 || !name.value.bytes().all(inner) {
+            problems.add_with_help(
+                name.span,
+                format!("{:?} cannot be the name of a secret", name.value),
+                "names of secrets have letters, digits, `_`, `.` and `-`",
+            );
+            continue;
+        }
+        match source.value.parse() {
+            Ok(parsed) => drop(secrets.insert(name.value, parsed)),
+            Err(error) => problems.add_error(source.span, &name.value, &error),
+        }
+    }
+    secrets
 }
 
 fn plugin_memory(text: &str, engine: &EngineConfig) -> Result<u64> {

@@ -96,6 +96,10 @@ fn every_key_is_read() {
         deadline = "250ms"
         grants = ["kv", "wasi:http"]
         allow_unsigned = true
+        hosts = ["*.example.com", "http://127.0.0.1:5000"]
+        [plugin.mask.secrets]
+        key = "env:KEY"
+        word = "file:secrets/word"
         "#,
     )
     .unwrap();
@@ -129,10 +133,52 @@ fn every_key_is_read() {
             deadline_ms: 250,
             grants: vec!["kv".into(), "wasi:http".into()],
             allow_unsigned: true,
+            hosts: ["*.example.com", "http://127.0.0.1:5000"].map(|h| h.parse().unwrap()).into(),
+            secrets: [("key", "env:KEY"), ("word", "file:secrets/word")]
+                .map(|(name, source)| (name.to_owned(), source.parse().unwrap()))
+                .into(),
         }
     );
+    assert_eq!(config.lake.storage, None);
     assert_eq!(config.trust.trusted_keys.len(), 1);
     assert!(!config.trust.allow_unsigned);
+}
+
+#[test]
+fn a_lake_elsewhere_has_a_storage_plugin() {
+    let lake = |text: &str| parse(text).unwrap().lake;
+    let s3 = lake("[lake]\nurl = \"s3://bucket/prefix\"\noptions = { region = \"x\" }\n");
+    let storage = s3.storage.unwrap();
+    assert_eq!((s3.url.as_str(), storage.plugin.as_str()), ("s3://bucket/prefix", "s3"));
+    assert_eq!(storage.options, serde_json::json!({"region": "x"}));
+    let named = lake("[lake]\nurl = \"x+y://a\"\nstorage = \"mine\"\n").storage.unwrap();
+    assert_eq!((named.plugin.as_str(), named.options), ("mine", serde_json::json!({})));
+    assert_eq!(lake("[lake]\nurl = \"file:///x\"\n").storage, None);
+    assert_problems(
+        "[lake]\nurl = \"there\"\nstorage = \"s3\"\n",
+        &[(3, &["needs no `storage`", "s3://"])],
+    );
+    assert_problems("[lake]\noptions = { a = 1 }\n", &[(2, &["no `options`"])]);
+    assert_problems("[lake]\nurl = \"x+y://a\"\n", &[(2, &["`x+y`", "storage ="])]);
+    assert_problems(
+        "[lake]\nurl = \"s3://a\"\nstorage = \"S 3\"\nregion = \"x\"\n",
+        &[(3, &["\"S 3\"", "name of a plugin"]), (4, &["unknown key `region`", "options"])],
+    );
+}
+
+#[test]
+fn hosts_and_secrets_are_spelt_out() {
+    assert_problems(
+        "[plugin.s3]\nhosts = [\"ftp://a\", \"a/b\"]\n\
+         [plugin.s3.secrets]\nkey = \"hunter2\"\nword = 7\n\"a b\" = \"env:A\"\n",
+        &[
+            (2, &["`hosts`", "ftp://a"]),
+            (2, &["a/b", "paths"]),
+            (4, &["`key`", "env:VARIABLE"]),
+            (5, &["`word`", "not a text"]),
+            (6, &["\"a b\"", "name of a secret"]),
+        ],
+    );
 }
 
 #[test]
@@ -157,7 +203,7 @@ kind = "postgres"
 pth = "hot"
 
 [lake]
-url = "s3://bucket/lake"
+url = "s3://key:word@bucket/lake"
 
 [engine]
 memory = "lots"
@@ -204,7 +250,7 @@ memory = "8GB"
         &[
             (2, &["PostgreSQL", "embedded"]),
             (3, &["unknown key `pth` in [hot]", "`path`"]),
-            (6, &["s3://"]),
+            (6, &["a user or a password", "secrets"]),
             (9, &["`memory`", "lots", "128MB"]),
             (10, &["`threads`", "a text", "whole number"]),
             (12, &["unknown section `tabel`", "`table`"]),

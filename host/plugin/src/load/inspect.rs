@@ -11,6 +11,7 @@ use tidelake_core::{Error, Result};
 use wasmparser::{Parser, Payload};
 
 use crate::bindings::VERSIONS;
+use crate::capabilities::{self, http};
 use crate::trust::grants;
 use crate::{inert, text};
 
@@ -23,6 +24,9 @@ fn imports_of(kind: PluginKind) -> &'static [&'static str] {
         PluginKind::FormatWriter => &["types", "arrow", "codec", "log", "metrics", "config"],
         PluginKind::Transform | PluginKind::Downsampler => {
             &["types", "arrow", "log", "metrics", "config"]
+        }
+        PluginKind::StorageBackend => {
+            &["types", "objects", "log", "metrics", "config", "clock", "secrets"]
         }
     }
 }
@@ -70,7 +74,12 @@ pub(crate) fn inspect(name: &str, path: &Path, bytes: &[u8]) -> Result<Inspected
         }
     }
 
-    let kinds = [PluginKind::FormatWriter, PluginKind::Transform, PluginKind::Downsampler];
+    let kinds = [
+        PluginKind::FormatWriter,
+        PluginKind::Transform,
+        PluginKind::Downsampler,
+        PluginKind::StorageBackend,
+    ];
     let exports = |wanted: &str| {
         names.exports.iter().any(|item| ours(item).is_some_and(|(name, _)| name == wanted))
     };
@@ -105,7 +114,7 @@ pub(crate) fn offered(name: &str, path: &Path, plugin: &Inspected) -> Result<()>
     for import in &plugin.imports {
         let there = match ours(import) {
             Some((interface, _)) => imports_of(kind).contains(&interface),
-            None => inert::meets(import),
+            None => inert::meets(import) || capabilities::possible(kind) && http::meets(import),
         };
         if !there {
             let granted = match grants::capability(import) {
@@ -114,8 +123,12 @@ pub(crate) fn offered(name: &str, path: &Path, plugin: &Inspected) -> Result<()>
             };
             let import = text::clean(import, 256);
             let what = format!("it imports `{import}`, which this host does not offer to a {kind}");
+            let network = match capabilities::possible(kind) {
+                true => "of WASI wasi:http/outgoing-handler 0.2 and its types",
+                false => "has no network",
+            };
             return Err(refusal(name, path, &what).with_help(format!(
-                "a {kind} may import {} of tidelake:plugin, and has no network{granted}",
+                "a {kind} may import {} of tidelake:plugin, and {network}{granted}",
                 imports_of(kind).join(", ")
             )));
         }

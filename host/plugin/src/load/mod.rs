@@ -19,6 +19,7 @@ use wasmtime::component::{InstancePre, Linker};
 pub(crate) use cache::Cache;
 
 use crate::bindings::v0_1;
+use crate::capabilities;
 use crate::inert;
 use crate::interrupt::Interrupter;
 use crate::options::OptionSchema;
@@ -65,7 +66,7 @@ impl Loader {
             .component(&self.engine, &*self.interrupter, &checked.digest, vetted.bytes())
             .map_err(|error| refuse("cannot be compiled", error))?;
         let pre = self
-            .link(&component)
+            .link(&component, checked.kind)
             .map_err(|error| refuse("does not fit the interfaces that it imports", error))?;
         let mut plugin = Plugin {
             // Until it has said more about itself.
@@ -90,10 +91,15 @@ impl Loader {
     fn link(
         &self,
         component: &wasmtime::component::Component,
+        kind: PluginKind,
     ) -> wasmtime::Result<InstancePre<State>> {
         let mut linker = Linker::new(&self.engine);
         v0_1::link(&mut linker)?;
-        inert::link(&mut linker, component)?;
+        let reaches = capabilities::possible(kind);
+        if reaches {
+            capabilities::link(&mut linker)?;
+        }
+        inert::link(&mut linker, component, reaches)?;
         linker.instantiate_pre(component)
     }
 }
@@ -125,6 +131,7 @@ fn describe_itself(
         PluginKind::FormatWriter => drop(instance.bind(v0_1::Writer::of)?),
         PluginKind::Transform => drop(instance.bind(v0_1::Stage::of)?),
         PluginKind::Downsampler => drop(instance.bind(v0_1::Aggregator::of)?),
+        PluginKind::StorageBackend => drop(instance.bind(v0_1::Objects::of)?),
     }
     if let Ok(mut idle) = plugin.idle.lock() {
         idle.push(instance);

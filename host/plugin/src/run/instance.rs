@@ -107,6 +107,8 @@ impl Instance {
         }
         state.limits.reset();
         state.journal.reset();
+        state.refused = None;
+        state.handles.begin(self.deadline);
         add(&state.shared.counters.calls, 1);
         self.calls += 1;
         let start = Instant::now();
@@ -150,7 +152,8 @@ impl Instance {
         answer.map_err(|error| self.refused(&error, true))
     }
 
-    fn refused(&mut self, error: &GuestError, creating: bool) -> Error {
+    /// The error that a guest answered with.
+    pub(crate) fn refused(&mut self, error: &GuestError, creating: bool) -> Error {
         // A defect may have left anything behind.
         self.broken |= error.code == ErrorCode::Internal;
         fault::returned(error, self.store.data(), creating)

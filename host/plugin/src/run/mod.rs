@@ -20,7 +20,7 @@ use plugin::Plugin;
 const OPTIONS: usize = 1 << 20;
 
 /// Options as the guest gets them: a JSON object that fits the plugin's own schema.
-fn options_text(
+pub(crate) fn options_text(
     plugin: &Plugin,
     context: &PluginContext,
     options: &serde_json::Value,

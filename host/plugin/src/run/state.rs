@@ -9,6 +9,8 @@ use wasmtime::Trap;
 
 use super::journal::{self, Journal, Stream};
 use super::limits::Limits;
+use crate::capabilities::Reach;
+use crate::capabilities::http::handles::Handles;
 use crate::crossing::file::FileQueue;
 use crate::crossing::output::Output;
 use crate::crossing::recycle::Recycler;
@@ -23,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) recycler: Arc<Recycler>,
     pub(crate) output_cap: u64,
+    /// How far the plugin's capabilities reach.
+    pub(crate) reach: Reach,
 }
 
 /// The data of an instance's store.
@@ -38,6 +42,10 @@ pub(crate) struct State {
     pub(crate) file: FileQueue,
     pub(crate) journal: Journal,
     pub(crate) inert: Inert,
+    pub(crate) handles: Handles,
+    /// What to write into the configuration to allow the request that was refused
+    /// last in the current call.
+    pub(crate) refused: Option<String>,
 }
 
 impl State {
@@ -51,6 +59,8 @@ impl State {
             file: FileQueue::new(Arc::clone(&shared.recycler), shared.output_cap),
             journal: Journal::default(),
             inert: Inert::default(),
+            handles: Handles::default(),
+            refused: None,
             shared,
         }
     }

@@ -13,7 +13,7 @@ use crate::inert;
 const PACKAGE: &str = "tidelake:plugin/";
 
 /// Interfaces of our package that touch nothing but the data at hand.
-const ORDINARY: [&str; 6] = ["types", "arrow", "codec", "log", "metrics", "config"];
+const ORDINARY: [&str; 7] = ["types", "arrow", "objects", "codec", "log", "metrics", "config"];
 
 /// The capability that an import stands for; `None` for those that need no grant.
 pub fn capability(import: &str) -> Option<String> {

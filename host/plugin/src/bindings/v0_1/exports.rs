@@ -1,10 +1,14 @@
 //! What guests export, as typed functions of one instance.
 
+use bytes::Bytes;
 use wasmtime::component::{
     ComponentNamedList, Instance, Lift, Lower, Resource, ResourceAny, TypedFunc,
 };
 use wasmtime::{Result, Store};
 
+use super::objects::{
+    ByteRange, Condition, Fetched, ListRequest, Meta, Mode, ObjectVersion, Page, Range,
+};
 use super::types::{BatchHandle, Create, FileHandle, GuestError, SinkHandle, SortColumn, Spec};
 use crate::run::state::State;
 
@@ -125,6 +129,49 @@ impl Aggregator {
             update: interface.func("[method]aggregator.update")?,
             merge: interface.func("[method]aggregator.merge")?,
             drain: interface.func("[method]aggregator.drain")?,
+        })
+    }
+}
+
+/// A call that answers something or an error.
+pub(crate) type Answer<T> = (std::result::Result<T, GuestError>,);
+/// For each of several things its error or none.
+type Each = Vec<Option<GuestError>>;
+type Complete = (ResourceAny, String, String, Vec<String>, Mode);
+
+/// `storage-backend.store`
+#[derive(Clone, Copy)]
+pub(crate) struct Objects {
+    pub(crate) open: TypedFunc<(String, String), Create>,
+    pub(crate) list: TypedFunc<(ResourceAny, ListRequest), Answer<Page>>,
+    pub(crate) head: TypedFunc<(ResourceAny, String, Condition), Answer<Meta>>,
+    pub(crate) get: TypedFunc<(ResourceAny, String, Range, Condition), Answer<Fetched>>,
+    pub(crate) get_ranges: TypedFunc<(ResourceAny, String, Vec<ByteRange>), Answer<Vec<Bytes>>>,
+    pub(crate) put: TypedFunc<(ResourceAny, String, Bytes, Mode), Answer<ObjectVersion>>,
+    pub(crate) begin_upload: TypedFunc<(ResourceAny, String), Answer<String>>,
+    pub(crate) upload_part: TypedFunc<(ResourceAny, String, String, u32, Bytes), Answer<String>>,
+    pub(crate) complete_upload: TypedFunc<Complete, Answer<ObjectVersion>>,
+    pub(crate) abort_upload: TypedFunc<(ResourceAny, String, String), Done>,
+    pub(crate) delete: TypedFunc<(ResourceAny, Vec<String>), Answer<Each>>,
+    pub(crate) copy: TypedFunc<(ResourceAny, String, String, Mode), Done>,
+}
+
+impl Objects {
+    pub(crate) fn of(instance: &Instance, store: &mut Store<State>) -> Result<Self> {
+        let mut interface = Lookup::new(instance, store, "tidelake:plugin/storage-backend@0.1.0")?;
+        Ok(Self {
+            open: interface.func("[static]store.open")?,
+            list: interface.func("[method]store.list")?,
+            head: interface.func("[method]store.head")?,
+            get: interface.func("[method]store.get")?,
+            get_ranges: interface.func("[method]store.get-ranges")?,
+            put: interface.func("[method]store.put")?,
+            begin_upload: interface.func("[method]store.begin-upload")?,
+            upload_part: interface.func("[method]store.upload-part")?,
+            complete_upload: interface.func("[method]store.complete-upload")?,
+            abort_upload: interface.func("[method]store.abort-upload")?,
+            delete: interface.func("[method]store.delete")?,
+            copy: interface.func("[method]store.copy")?,
         })
     }
 }

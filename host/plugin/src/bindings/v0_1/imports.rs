@@ -24,9 +24,10 @@ use crate::stats::{Crossing, Metric, add, add_since};
 type Cx<'a> = StoreContextMut<'a, State>;
 type Answer<T> = std::result::Result<T, GuestError>;
 
-/// Adds every interface of the package that plugins may import.
+/// Adds every interface of the package that plugins may import without a grant.
 pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
     linker.instance("tidelake:plugin/types@0.1.0")?;
+    linker.instance("tidelake:plugin/objects@0.1.0")?;
     batches(linker.instance("tidelake:plugin/arrow@0.1.0")?)?;
     codecs(linker.instance("tidelake:plugin/codec@0.1.0")?)?;
     log(linker.instance("tidelake:plugin/log@0.1.0")?)?;
@@ -36,7 +37,7 @@ pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
 
 /// Adds a function. It looks at the deadline when it is entered and when it is
 /// left, since nothing can stop it in between.
-fn func<P, R>(
+pub(crate) fn func<P, R>(
     interface: &mut LinkerInstance<'_, State>,
     name: &str,
     body: impl Fn(Cx<'_>, P) -> Result<R> + Send + Sync + 'static,

@@ -5,8 +5,9 @@
 mod codec;
 mod exports;
 mod imports;
+pub(crate) mod objects;
 mod types;
 
-pub(crate) use exports::{Aggregator, Describe, Stage, Writer};
-pub(crate) use imports::link;
+pub(crate) use exports::{Aggregator, Answer, Describe, Objects, Stage, Writer};
+pub(crate) use imports::{func, link};
 pub(crate) use types::{BatchHandle, Create, ErrorCode, GuestError, SortColumn, Spec};

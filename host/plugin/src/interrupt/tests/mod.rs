@@ -60,7 +60,7 @@ impl Host {
         let component = Component::new(&self.engine, bytes).expect("compiled");
         let mut linker = Linker::new(&self.engine);
         v0_1::link(&mut linker).expect("linked");
-        inert::link(&mut linker, &component).expect("linked");
+        inert::link(&mut linker, &component, false).expect("linked");
         linker.instantiate_pre(&component).expect("linked")
     }
 
@@ -72,6 +72,7 @@ impl Host {
             counters: Arc::default(),
             recycler: Arc::default(),
             output_cap: 1 << 20,
+            reach: crate::capabilities::Reach::default(),
         };
         let limits = Limits::new(CAP, self.interrupter.marker());
         let state = State::new(Arc::new(shared), limits, Arc::clone(&timer));
