@@ -23,7 +23,7 @@ REQUIREMENTS := tests/readers/requirements.txt
 VENV := $(TARGET)/venv
 VENV_READY := $(VENV)/ready-$(shell cksum < $(REQUIREMENTS) | cut -d' ' -f1)
 
-.PHONY: help demo test bench lint fmt clippy lint-tools plugins toolchain venv test-build test-plugins test-guests
+.PHONY: help demo test bench fuzz lint fmt clippy lint-tools plugins toolchain venv test-build test-plugins test-guests
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -41,6 +41,11 @@ test: lint test-plugins test-build venv ## Everything that must hold: format, li
 bench: plugins ## Measures, prints a table, writes target/bench/report.json
 	benches/guests/build.sh
 	cargo run --release -p tidelake-benches $(LOCKED)
+
+# Not part of the tests: needs rustup's nightly, and time. What the tests have of it
+# is in host/plugin/tests/border.rs.
+fuzz: ## Fuzzes what guests hand to the host, half an hour (FUZZ=seconds, BORDER=schema for the other target)
+	tests/fuzz/run.sh $(or $(BORDER),columns) $(or $(FUZZ),1800)
 
 lint: fmt clippy ## Format and lints alone
 

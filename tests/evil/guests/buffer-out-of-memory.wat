@@ -1,0 +1,7 @@
+;; A buffer that reaches beyond the guest's own memory.
+;; Ends: a crash of the guest; nothing is read.
+(data (i32.const 0x400) (i64 3 0))
+(data (i32.const 0x500) (i32 0 0 0x600 0x7fffffff))
+(func $process (param $batch i32) (param $sink i32)
+    (call $column (local.get $sink) (i64.const 3) (i32.const 0x400) (i32.const 1)
+        (i32.const 0) (i32.const 0) (i32.const 0x500) (i32.const 2)))

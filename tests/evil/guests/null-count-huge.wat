@@ -1,0 +1,8 @@
+;; More nulls than there can be numbers.
+;; Ends: refused.
+(data (i32.const 0x400) (i64 3 -1))
+(data (i32.const 0x500) (i32 0x600 1 0x608 24))
+(data (i32.const 0x600) "\07")
+(func $process (param $batch i32) (param $sink i32)
+    (call $column (local.get $sink) (i64.const 3) (i32.const 0x400) (i32.const 1)
+        (i32.const 0) (i32.const 0) (i32.const 0x500) (i32.const 2)))

@@ -1,0 +1,7 @@
+;; Says that two of three numbers are null, and not which.
+;; Ends: refused.
+(data (i32.const 0x400) (i64 3 2))
+(data (i32.const 0x500) (i32 0 0 0x608 24))
+(func $process (param $batch i32) (param $sink i32)
+    (call $column (local.get $sink) (i64.const 3) (i32.const 0x400) (i32.const 1)
+        (i32.const 0) (i32.const 0) (i32.const 0x500) (i32.const 2)))
