@@ -18,7 +18,7 @@ use tidelake_core::plugin::{
 };
 use tidelake_core::{Error, Result};
 
-use crate::conformance::{Subject, samples};
+use crate::conformance::{Subject, moves_rows, samples};
 use crate::host::{HostOptions, PluginHost};
 use crate::stats::PluginStats;
 
@@ -87,6 +87,7 @@ pub fn measure(
     rows: u64,
     times: usize,
 ) -> Result<Measured> {
+    moves_rows(info)?;
     let batches = batches(info.kind, subject, rows as usize)?;
     let work = Work { host, name: &info.name, subject, batches: &batches };
     work.once(info.kind)?;
@@ -235,6 +236,8 @@ impl Work<'_> {
                 }
                 aggregator.drain(&mut Discard)
             }
+            // `measure` has refused it.
+            PluginKind::StorageBackend => Ok(()),
         }
     }
 }

@@ -136,6 +136,7 @@ impl<'a> Suite<'a> {
     /// A suite for the plugin of a name.
     pub fn new(plugins: &'a dyn Plugins, name: &str, subject: &'a Subject) -> Result<Self> {
         let info = plugins.describe(name)?;
+        moves_rows(&info)?;
         let samples = samples(subject)?;
         Ok(Self { plugins, info, subject, samples, tight: None, reader: None, foreign: vec![] })
     }
@@ -178,6 +179,8 @@ impl<'a> Suite<'a> {
             PluginKind::Transform => self.transform(&mut checks),
             PluginKind::Downsampler => self.downsampler(&mut checks),
             PluginKind::FormatWriter => self.writer(&mut checks),
+            // `new` has refused it.
+            PluginKind::StorageBackend => {}
         }
         checks.done
     }
@@ -223,6 +226,18 @@ impl<'a> Suite<'a> {
         }
         schemas
     }
+}
+
+/// Refuses plugins that rows cannot be sent through.
+pub(crate) fn moves_rows(info: &PluginInfo) -> Result<()> {
+    if info.kind != PluginKind::StorageBackend {
+        return Ok(());
+    }
+    let what = format!("plugin `{}` is a {}: no rows go through it", info.name, info.kind);
+    Err(Error::config(what).with("plugin", &info.name).with_help(
+        "ask it against its store: as the lake of a project, with `tidelake validate` and `run`, \
+         or by `tidelake_lake::conformance::store`",
+    ))
 }
 
 /// Rows of the sample table.
