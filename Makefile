@@ -23,7 +23,7 @@ REQUIREMENTS := tests/readers/requirements.txt
 VENV := $(TARGET)/venv
 VENV_READY := $(VENV)/ready-$(shell cksum < $(REQUIREMENTS) | cut -d' ' -f1)
 
-.PHONY: help demo test bench fuzz lint fmt clippy lint-tools plugins toolchain venv test-build test-plugins test-guests
+.PHONY: help demo test bench fuzz lint fmt clippy lint-tools plugins toolchain venv test-build test-plugins test-guests test-python
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -34,7 +34,7 @@ demo: plugins ## The whole story on real stock data, in target/demo
 	cargo build --workspace --bin tidelake $(LOCKED)
 	$(TARGET)/debug/tidelake demo $(TARGET)/demo
 
-test: lint test-plugins test-build venv ## Everything that must hold: format, lints, all tests, foreign readers
+test: lint test-plugins test-build venv test-python ## Everything that must hold: format, lints, all tests, foreign readers
 	TIDELAKE_BIN=$(TARGET)/debug/tidelake TIDELAKE_PYTHON=$(VENV)/bin/python \
 		cargo test --no-fail-fast $(filter-out --all-targets,$(TESTED))
 
@@ -86,6 +86,18 @@ plugins: toolchain ## Builds the plugins as WebAssembly components
 # Guests that misbehave, for the scenarios.
 test-guests: toolchain
 	tests/guests/build.sh
+
+# The example in Python as a component, and the SDK's own tests.
+SPREAD_PYTHON := $(TARGET)/spread-python.wasm
+PYTHON_SOURCES := $(wildcard sdk/python/tidelake/*.py examples/custom-transform-python/*.py)
+
+$(SPREAD_PYTHON): $(PYTHON_SOURCES) $(wildcard wit/*.wit) $(VENV_READY)
+	$(VENV)/bin/componentize-py --quiet -d wit -w transform-plugin componentize spread_python \
+		-p sdk/python -p examples/custom-transform-python -o $@
+
+test-python: $(SPREAD_PYTHON)
+	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=sdk/python:examples/custom-transform-python \
+		$(VENV)/bin/python -m unittest discover -s sdk/python/tests
 
 toolchain: ## What building plugins needs; installs it where it can
 	plugins/toolchain.sh

@@ -1,12 +1,16 @@
 //! What language runtimes import of WASI, met without giving anything away.
 //!
-//! Rust's standard library imports files, clocks, environment and streams whatever
-//! a plugin does. The host answers, deterministically and without effect: there
-//! are no files, no environment, no terminals; the wall clock stands still, the
-//! monotonic one advances by a fixed step a look, randomness is a fixed sequence.
-//! Only what is written to standard output and error goes anywhere: into the log.
-//! (Streams and pollables have more to them where requests may be sent; they are
-//! those of `crate::capabilities::http` for every plugin.)
+//! A language's runtime imports files, clocks, environment and streams whatever a
+//! plugin does: Rust's standard library and QuickJS that much, Python's interpreter
+//! sockets and name look-up as well. The host answers, deterministically and without
+//! effect: there are no files, no environment, no terminals and no network; the wall
+//! clock stands still, the monotonic one advances by a fixed step a look, randomness
+//! is a fixed sequence. Only what is written to standard output and error goes
+//! anywhere: into the log. (Streams and pollables have more to them where requests may
+//! be sent; they are those of `crate::capabilities::http` for every plugin.)
+//!
+//! That a plugin imports one of these is no grant. Nothing here reaches outside the
+//! process: there is no socket behind `wasi:sockets`, every call is denied.
 //!
 //! The answers are made from the types that the component itself imports, so any
 //! 0.2 version will do: a function that is not listed in [`answer`] returns the
@@ -41,6 +45,13 @@ const INTERFACES: &[&str] = &[
     "wasi:random/insecure",
     "wasi:random/insecure-seed",
     "wasi:random/random",
+    "wasi:sockets/instance-network",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/network",
+    "wasi:sockets/tcp",
+    "wasi:sockets/tcp-create-socket",
+    "wasi:sockets/udp",
+    "wasi:sockets/udp-create-socket",
 ];
 
 /// Random bytes that are answered at once.
@@ -204,9 +215,10 @@ fn harmless(cx: &mut Cx<'_>, ty: &Type) -> Result<Val> {
             Val::Tuple(tuple.types().map(|ty| harmless(cx, &ty)).collect::<Result<_>>()?)
         }
         Type::Enum(names) => {
-            // Of file errors the one that fits: nothing may be touched.
+            // Of the errors of files and of sockets the one that fits: nothing may be
+            // touched.
             let mut all = names.names();
-            let fits = |name: &&str| *name == "access";
+            let fits = |name: &&str| matches!(*name, "access" | "access-denied");
             let first = names.names().next().unwrap_or_default();
             Val::Enum(all.find(fits).unwrap_or(first).to_owned())
         }
@@ -260,7 +272,8 @@ mod tests {
     fn only_known_interfaces_of_wasi_0_2_are_met() {
         assert!(meets("wasi:cli/stderr@0.2.0"));
         assert!(meets("wasi:io/streams@0.2.9"));
-        assert!(!meets("wasi:sockets/tcp@0.2.0"));
+        assert!(meets("wasi:sockets/tcp@0.2.4"));
+        assert!(!meets("wasi:keyvalue/store@0.2.0"));
         assert!(!meets("wasi:http/outgoing-handler@0.2.0"));
         assert!(!meets("wasi:cli/stderr@0.3.0"));
         assert!(!meets("wasi:cli/stderr"));

@@ -127,7 +127,7 @@ fn another_version_is_refused_before_compilation_naming_both() {
 
 #[test]
 fn imports_beyond_the_kind_are_refused_by_name() {
-    for import in ["wasi:sockets/tcp@0.2.0", "tidelake:plugin/codec@0.1.0", "evil:own/thing"] {
+    for import in ["wasi:keyvalue/store@0.2.0", "tidelake:plugin/codec@0.1.0", "evil:own/thing"] {
         let import = format!(r#"(import "{import}" (instance))"#);
         let error = refused(&claims("0.1.0", &import, "unreachable"));
         let name = import.split('"').nth(1).expect("name");

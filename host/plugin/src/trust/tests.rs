@@ -68,7 +68,7 @@ fn capabilities_need_a_grant_wherever_the_plugin_comes_from() {
     for (import, capability) in [
         ("tidelake:plugin/kv@0.1.0", "kv"),
         ("wasi:http/outgoing-handler@0.2.3", "wasi:http"),
-        ("wasi:sockets/tcp@0.2.0", "wasi:sockets/tcp"),
+        ("wasi:keyvalue/store@0.2.0", "wasi:keyvalue/store"),
     ] {
         let bytes = plugin(import);
         for origin in [Origin::Installed, Origin::Configured] {
@@ -88,7 +88,7 @@ fn capabilities_need_a_grant_wherever_the_plugin_comes_from() {
 
 #[test]
 fn the_lock_comes_first() {
-    let (bytes, other) = (plugin(""), plugin("wasi:sockets/tcp@0.2.0"));
+    let (bytes, other) = (plugin(""), plugin("wasi:keyvalue/store@0.2.0"));
     let rules = Rules { pinned: Some(entry(&bytes)), ..allowing() };
     vetted(&bytes, Origin::Added, &rules).expect("the file that was added");
     for changed in [&other[..], b"", &bytes[..bytes.len() - 1]] {
