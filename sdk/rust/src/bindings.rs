@@ -2,8 +2,8 @@
 //!
 //! Several worlds share one crate here, so what each one exports is generated
 //! apart from what all import: [`host`] holds the imports, and [`meta`],
-//! [`transform`], [`format_writer`] and [`downsampler`] hold one exported
-//! interface each, over the types of [`host`]. An export macro of this crate
+//! [`transform`], [`format_writer`], [`downsampler`] and [`storage_backend`] hold
+//! one exported interface each, over the types of [`host`]. An export macro of this crate
 //! uses two of them, and the linker drops every import that the plugin does not
 //! call, so that a component's imports stay the list of its capabilities.
 
@@ -22,6 +22,8 @@ pub mod host {
                 import tidelake:plugin/log@0.1.0;
                 import tidelake:plugin/metrics@0.1.0;
                 import tidelake:plugin/config@0.1.0;
+                import tidelake:plugin/clock@0.1.0;
+                import tidelake:plugin/secrets@0.1.0;
             }
         ",
         world: "tidelake:sdk/host",
@@ -118,5 +120,29 @@ pub mod downsampler {
         pub_export_macro: true,
         default_bindings_module: "tidelake_sdk::bindings::downsampler",
         export_macro_name: "export_downsampler_interface",
+    });
+}
+
+/// The export of a storage backend, with the words for objects: nothing else uses them.
+pub mod storage_backend {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package tidelake:sdk;
+            world keeps-objects {
+                import tidelake:plugin/types@0.1.0;
+                import tidelake:plugin/objects@0.1.0;
+                export tidelake:plugin/storage-backend@0.1.0;
+            }
+        ",
+        world: "tidelake:sdk/keeps-objects",
+        with: {
+            "tidelake:plugin/types@0.1.0": crate::bindings::host::tidelake::plugin::types,
+        },
+        generate_all,
+        pub_export_macro: true,
+        generate_unused_types: true,
+        default_bindings_module: "tidelake_sdk::bindings::storage_backend",
+        export_macro_name: "export_storage_backend_interface",
     });
 }

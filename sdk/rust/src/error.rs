@@ -61,8 +61,16 @@ impl Error {
         unsupported => Unsupported,
         /// A named thing does not exist.
         not_found => NotFound,
+        /// A thing that must be new exists already.
+        already_exists => AlreadyExists,
+        /// A condition of the call no longer holds.
+        precondition => Precondition,
+        /// The caller lacks a grant.
+        denied => Denied,
         /// A limit is used up.
         exhausted => Exhausted,
+        /// May succeed when tried again.
+        transient => Transient,
         /// A defect in the plugin or in the host.
         internal => Internal,
     }

@@ -5,6 +5,7 @@
 //! | a step that changes rows | [`Transform`] | [`export_transform!`] |
 //! | a file format | [`FormatWriter`] | [`export_format_writer!`] |
 //! | an aggregation into time buckets | [`Downsampler`] | [`export_downsampler!`] |
+//! | a place for the lake's objects | [`StorageBackend`] | [`export_storage_backend!`] |
 //!
 //! The whole of a transform that adds a column:
 //!
@@ -70,11 +71,13 @@
 //! an operator can do something about.
 
 mod batch;
+pub mod clock;
 pub mod codec;
 pub mod config;
 pub mod downsampler;
 mod error;
 pub mod format_writer;
+pub mod http;
 pub mod log;
 #[cfg(any(target_arch = "wasm32", test))]
 mod memory;
@@ -82,6 +85,8 @@ pub mod metrics;
 mod options;
 mod output;
 mod schemas;
+pub mod secrets;
+pub mod storage_backend;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod transform;
@@ -102,6 +107,7 @@ pub use error::{Error, ErrorKind, Result, ResultExt};
 pub use format_writer::{FormatWriter, SortColumn};
 pub use options::{NoOptions, Options};
 pub use output::{Column, Output, Sink};
+pub use storage_backend::StorageBackend;
 pub use transform::Transform;
 
 /// Exports `meta` and one more interface. Native builds export nothing: a plugin is

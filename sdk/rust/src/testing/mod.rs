@@ -5,6 +5,7 @@
 //! measured with the same functions. [`conformance`] is what every plugin must keep to.
 
 pub mod conformance;
+pub(crate) mod outside;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +19,10 @@ use crate::error::Result;
 use crate::format_writer::{self, FormatWriter, SortColumn};
 use crate::options;
 use crate::output::{Output, Sink};
+use crate::storage_backend::{self, StorageBackend};
 use crate::transform::{self, Transform};
+
+pub use outside::{Installed, Outside};
 
 /// What a transform says about itself, as the host reads it.
 pub fn describe_transform<T: Transform>() -> Value {
@@ -33,6 +37,16 @@ pub fn describe_format_writer<T: FormatWriter>() -> Value {
 /// What a downsampler says about itself, as the host reads it.
 pub fn describe_downsampler<T: Downsampler>() -> Value {
     serde_json::from_str(&downsampler::describe::<T>()).unwrap_or_default()
+}
+
+/// What a storage backend says about itself, as the host reads it.
+pub fn describe_storage_backend<T: StorageBackend>() -> Value {
+    serde_json::from_str(&storage_backend::describe::<T>()).unwrap_or_default()
+}
+
+/// Opens a store.
+pub fn open_store<T: StorageBackend>(url: &str, options: &Value) -> Result<T> {
+    T::open(url, options::parse(&options.to_string())?)
 }
 
 /// Runs a transform over all batches and returns all that it emits.
