@@ -71,7 +71,7 @@ attacks! {
     invalid_utf8: by("invalid-utf8").column(DataType::Utf8).ends(Plugin, &["`x`", "UTF8"]),
     buffer_too_short: by("buffer-too-short").ends(Plugin, &["`x`", "24 bytes"]),
     buffer_misaligned: by("buffer-misaligned"),
-    buffer_out_of_memory: by("buffer-out-of-memory").ends(Plugin, &["crashed", "out-of-bounds"]),
+    buffer_out_of_memory: by("buffer-out-of-memory").ends(Plugin, &["crashed", "out of bounds"]),
     rows_in_an_empty_buffer: by("rows-in-an-empty-buffer").ends(Exhausted, &["emitted more than"]),
     items_without_bytes: by("items-without-bytes")
         .column(list_of_nulls())

@@ -109,6 +109,10 @@ impl Instance {
         let answer = timed(&*self.timer, &mut self.store, self.deadline, |store| {
             function.call(store, params)
         });
+        let state = self.store.data();
+        if let dropped @ 1.. = state.journal.dropped() {
+            state.log(tracing::Level::WARN, &format!("{dropped} more messages were dropped"));
+        }
         answer.map_err(|error| {
             self.broken = true;
             let state = self.store.data_mut();
