@@ -37,16 +37,16 @@ fn dictionary() -> DataType {
 
 attacks! {
     // Time.
-    endless_loop_in_start: by("endless-loop").at("start").is_stopped(),
-    endless_loop_in_describe: by("endless-loop").at("describe").is_stopped(),
-    endless_loop_in_create: by("endless-loop").at("create").is_stopped(),
-    endless_loop_in_output_schema: by("endless-loop").at("output-schema").is_stopped(),
-    endless_loop_in_process: by("endless-loop").at("process").is_stopped(),
-    endless_loop_in_finish: by("endless-loop").at("finish").is_stopped(),
-    endless_loop_in_a_destructor: by("endless-loop").at("drop").is_stopped_late(),
-    endless_recursion: by("endless-recursion").is_stopped(),
-    endless_host_calls: by("endless-host-calls").is_stopped(),
-    endless_realloc: by("endless-realloc").is_stopped(),
+    endless_loop_in_start: by("endless-loop").at("start").ends_at_deadline(),
+    endless_loop_in_describe: by("endless-loop").at("describe").ends_at_deadline(),
+    endless_loop_in_create: by("endless-loop").at("create").ends_at_deadline(),
+    endless_loop_in_output_schema: by("endless-loop").at("output-schema").ends_at_deadline(),
+    endless_loop_in_process: by("endless-loop").at("process").ends_at_deadline(),
+    endless_loop_in_finish: by("endless-loop").at("finish").ends_at_deadline(),
+    endless_loop_in_a_destructor: by("endless-loop").at("drop").ends_late(),
+    endless_recursion: by("endless-recursion").ends_at_deadline(),
+    endless_host_calls: by("endless-host-calls").ends_at_deadline(),
+    endless_realloc: by("endless-realloc").ends_at_deadline(),
     // Memory, of its own and of the host.
     memory_bomb: by("memory-bomb").ends(Plugin, &["needs more than its 8 MB of memory"]),
     memory_bomb_in_start:
