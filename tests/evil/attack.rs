@@ -77,13 +77,13 @@ impl Attack {
     }
 
     /// Ends at the deadline.
-    pub fn is_stopped(self) -> Self {
+    pub fn ends_at_deadline(self) -> Self {
         let end = End::Error(ErrorKind::Plugin, &["did not finish within 50ms"]);
         Self { deadline_ms: 50, end, ..self }
     }
 
     /// Is stopped at the deadline where it does not matter any more.
-    pub fn is_stopped_late(self) -> Self {
+    pub fn ends_late(self) -> Self {
         Self { deadline_ms: 50, end: End::Rows { traps: 1 }, ..self }
     }
 

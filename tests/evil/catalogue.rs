@@ -37,16 +37,16 @@ fn dictionary() -> DataType {
 
 attacks! {
     // Time.
-    endless_loop_in_start: by("endless-loop").at("start").is_stopped(),
-    endless_loop_in_describe: by("endless-loop").at("describe").is_stopped(),
-    endless_loop_in_create: by("endless-loop").at("create").is_stopped(),
-    endless_loop_in_output_schema: by("endless-loop").at("output-schema").is_stopped(),
-    endless_loop_in_process: by("endless-loop").at("process").is_stopped(),
-    endless_loop_in_finish: by("endless-loop").at("finish").is_stopped(),
-    endless_loop_in_a_destructor: by("endless-loop").at("drop").is_stopped_late(),
-    endless_recursion: by("endless-recursion").is_stopped(),
-    endless_host_calls: by("endless-host-calls").is_stopped(),
-    endless_realloc: by("endless-realloc").is_stopped(),
+    endless_loop_in_start: by("endless-loop").at("start").ends_at_deadline(),
+    endless_loop_in_describe: by("endless-loop").at("describe").ends_at_deadline(),
+    endless_loop_in_create: by("endless-loop").at("create").ends_at_deadline(),
+    endless_loop_in_output_schema: by("endless-loop").at("output-schema").ends_at_deadline(),
+    endless_loop_in_process: by("endless-loop").at("process").ends_at_deadline(),
+    endless_loop_in_finish: by("endless-loop").at("finish").ends_at_deadline(),
+    endless_loop_in_a_destructor: by("endless-loop").at("drop").ends_late(),
+    endless_recursion: by("endless-recursion").ends_at_deadline(),
+    endless_host_calls: by("endless-host-calls").ends_at_deadline(),
+    endless_realloc: by("endless-realloc").ends_at_deadline(),
     // Memory, of its own and of the host.
     memory_bomb: by("memory-bomb").ends(Plugin, &["needs more than its 8 MB of memory"]),
     memory_bomb_in_start:
@@ -71,7 +71,7 @@ attacks! {
     invalid_utf8: by("invalid-utf8").column(DataType::Utf8).ends(Plugin, &["`x`", "UTF8"]),
     buffer_too_short: by("buffer-too-short").ends(Plugin, &["`x`", "24 bytes"]),
     buffer_misaligned: by("buffer-misaligned"),
-    buffer_out_of_memory: by("buffer-out-of-memory").ends(Plugin, &["crashed", "out-of-bounds"]),
+    buffer_out_of_memory: by("buffer-out-of-memory").ends(Plugin, &["crashed", "out of bounds"]),
     rows_in_an_empty_buffer: by("rows-in-an-empty-buffer").ends(Exhausted, &["emitted more than"]),
     items_without_bytes: by("items-without-bytes")
         .column(list_of_nulls())

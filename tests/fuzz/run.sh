@@ -24,7 +24,7 @@ corpus="$home/corpus/$target"
 mkdir -p "$corpus" "$home/artifacts"
 # Something to begin with: a few hundred bytes from seeds, the same every time.
 for seed in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24; do
-    [ -f "$corpus/seed-$seed" ] || printf "$(awk -v seed="$seed" 'BEGIN {
+    [ -f "$corpus/seed-$seed" ] || printf "$(LC_ALL=C awk -v seed="$seed" 'BEGIN {
         srand(seed); for (i = 0; i < 400; i++) printf "\\%03o", int(rand() * 256) }')" \
         >"$corpus/seed-$seed"
 done

@@ -38,8 +38,13 @@ fn keyed<K: ArrowDictionaryKeyType>(
 ) -> Result<()> {
     let array = array.as_dictionary_opt::<K>().ok_or_else(|| unexpected(array))?;
     let (keys, values) = (array.keys(), array.values());
-    if values.len() > LARGE_DICTIONARY * keys.len() {
-        return node.add_words(&arrow::compute::take(values, keys, None)?, sums);
+    // Of values without bytes `take` forgets how many there are, or fails; hashing all
+    // of them is right as well.
+    if values.len() > LARGE_DICTIONARY * keys.len()
+        && let Ok(used) = arrow::compute::take(values, keys, None)
+        && used.len() == keys.len()
+    {
+        return node.add_words(&used, sums);
     }
     let words = node.words(values)?;
     // The key under a null may point anywhere, and a null value has the word 0.

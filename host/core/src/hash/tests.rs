@@ -451,3 +451,20 @@ fn other_columns_than_declared_are_refused() {
     let twice = Schema::new(vec![Field::new("a", DataType::Int8, true); 2]);
     assert!(RowHasher::new("t", &twice).is_err());
 }
+
+/// Found by fuzzing: a selection of such values forgot how many there were.
+#[test]
+fn values_without_bytes_hash_in_a_large_dictionary() {
+    let data_type = DataType::FixedSizeBinary(0);
+    let dictionary = |values: usize| {
+        let values = arrow::array::ArrayData::builder(data_type.clone())
+            .len(values)
+            .add_buffer(arrow::buffer::Buffer::from(&[0u8; 0]))
+            .build()
+            .unwrap();
+        let keys = Int8Array::from(vec![0]);
+        let values = arrow::array::make_array(values);
+        Arc::new(DictionaryArray::<Int8Type>::new(keys, values)) as ArrayRef
+    };
+    assert_eq!(column(&data_type, &dictionary(20)), column(&data_type, &dictionary(1)));
+}

@@ -84,9 +84,10 @@ impl Output {
         }
     }
 
-    /// Whether there is room for so much more.
-    pub(crate) fn admit(&mut self, rows: u64, bytes: u64) -> Result<(), Refused> {
-        let room = self.room(rows, bytes);
+    /// Whether there is room for so much more. A value is a byte more than the guest
+    /// has for it: some need none, and each is looked at.
+    pub(crate) fn admit(&mut self, rows: u64, bytes: u64, values: u64) -> Result<(), Refused> {
+        let room = self.room(rows, bytes.saturating_add(values));
         if let Err(refused) = &room {
             self.refused.get_or_insert_with(|| refused.clone());
         }
@@ -130,7 +131,7 @@ impl Output {
         if let Ok(batch) = &built {
             let whole = input.is_some_and(|input| input.num_rows() == batch.num_rows());
             let bytes = if whole { 0 } else { batch.get_array_memory_size() as u64 };
-            self.admit(batch.num_rows() as u64, bytes)?;
+            self.admit(batch.num_rows() as u64, bytes, 0)?;
         }
         self.settle(built)
     }
@@ -310,12 +311,13 @@ mod tests {
     #[test]
     fn caps_hold_in_bytes_and_rows() {
         let mut output = output(4 * OVERHEAD);
-        output.admit(1, 2_000).expect("room");
-        assert!(matches!(output.admit(1, 2_000), Err(Refused::Exhausted(_))));
-        assert!(matches!(output.admit(ROWS, 1), Err(Refused::Exhausted(_))));
+        output.admit(1, 2_000, 0).expect("room");
+        assert!(matches!(output.admit(1, 2_000, 0), Err(Refused::Exhausted(_))));
+        assert!(matches!(output.admit(ROWS, 1, 0), Err(Refused::Exhausted(_))));
+        assert!(matches!(output.admit(1, 0, 1 << 40), Err(Refused::Exhausted(_))));
         // A guest that goes on as if nothing had happened has lost rows.
         assert_eq!(output.take().expect_err("refused").kind(), ErrorKind::Exhausted);
         output.reset();
-        output.admit(1, 2_000).expect("room again");
+        output.admit(1, 2_000, 0).expect("room again");
     }
 }

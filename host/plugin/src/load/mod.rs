@@ -27,8 +27,9 @@ use crate::run::plugin::Plugin;
 use crate::run::state::{Shared, State};
 use crate::trust::{Found, Origin, Vetted};
 
-/// The largest plugin file, in bytes.
-const LARGEST: u64 = 256 << 20;
+/// The largest plugin file, in bytes. Those that bring an interpreter along are tens of
+/// megabytes; and compiling takes a multiple of a file's size, several at once.
+const LARGEST: u64 = 128 << 20;
 
 /// What loading needs of the host.
 #[derive(Debug)]

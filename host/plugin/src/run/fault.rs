@@ -23,6 +23,10 @@ pub(crate) fn trapped(error: wasmtime::Error, state: &mut State, deadline: Durat
         Error::plugin(format!("plugin `{name}` needs more than its {cap} of memory"))
             .with("limit", "memory")
             .with_help(format!("raise `memory` under [plugin.{name}]"))
+    } else if let Some(most) = state.limits.tables_denied() {
+        Error::plugin(format!("plugin `{name}` needs a table of more than {most} elements"))
+            .with("limit", "table")
+            .with_help("report it to the plugin's author; the data is unchanged")
     } else if trap == Some(Trap::StackOverflow) {
         Error::plugin(format!("plugin `{name}` crashed: its call stack is exhausted"))
             .with_help("look for endless recursion in the plugin")

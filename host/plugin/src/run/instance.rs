@@ -118,6 +118,9 @@ impl Instance {
         let state = self.store.data();
         add_since(&state.shared.counters.busy, start);
         state.shared.counters.peak_memory.fetch_max(state.limits.used(), Ordering::Relaxed);
+        if let dropped @ 1.. = state.journal.dropped() {
+            state.log(tracing::Level::WARN, &format!("{dropped} more messages were dropped"));
+        }
         answer.map_err(|error| {
             self.broken = true;
             let state = self.store.data_mut();

@@ -46,6 +46,11 @@ impl Journal {
         self.said <= PER_CALL
     }
 
+    /// How much the call said beyond what it may.
+    pub(crate) fn dropped(&self) -> u32 {
+        self.said.saturating_sub(PER_CALL)
+    }
+
     /// Takes bytes of a stream and answers the lines that are complete now and
     /// may be logged.
     pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8]) -> Vec<String> {

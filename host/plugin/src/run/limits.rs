@@ -16,13 +16,14 @@ pub(crate) struct Limits {
     cap: u64,
     used: u64,
     denied: bool,
+    tables_denied: bool,
     marker: Option<usize>,
 }
 
 impl Limits {
     /// Memories with this maximum are the host's, and not counted.
     pub(crate) fn new(cap: u64, marker: Option<usize>) -> Self {
-        Self { cap, used: 0, denied: false, marker }
+        Self { cap, used: 0, denied: false, tables_denied: false, marker }
     }
 
     /// The cap in bytes.
@@ -40,9 +41,15 @@ impl Limits {
         self.denied
     }
 
+    /// Elements of tables that were asked for beyond [`TABLE`] since
+    /// [`Limits::reset`]: how many are possible.
+    pub(crate) fn tables_denied(&self) -> Option<usize> {
+        self.tables_denied.then_some(TABLE)
+    }
+
     /// A new call begins.
     pub(crate) fn reset(&mut self) {
-        self.denied = false;
+        (self.denied, self.tables_denied) = (false, false);
     }
 }
 
@@ -68,7 +75,9 @@ impl ResourceLimiter for Limits {
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        Ok(desired <= TABLE)
+        let allowed = desired <= TABLE;
+        self.tables_denied |= !allowed;
+        Ok(allowed)
     }
 
     fn instances(&self) -> usize {

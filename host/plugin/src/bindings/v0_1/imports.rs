@@ -122,17 +122,20 @@ fn read(state: &State, projection: &[u32]) -> Result<ColumnsIn> {
 
 fn emit(cx: &mut Cx<'_>, rows: u64, columns: Vec<OutColumn>) -> Answer<()> {
     let _crossing = Crossing::begin(&cx.data().shared.counters);
-    let bytes: usize = columns
-        .iter()
-        .map(|column| match column {
-            OutColumn::Same(_) => 0,
-            OutColumn::Data(data) => data.buffers.iter().map(WasmList::len).sum(),
+    let data = || {
+        columns.iter().filter_map(|column| match column {
+            OutColumn::Same(_) => None,
+            OutColumn::Data(data) => Some(data),
         })
-        .sum();
+    };
+    let bytes = data().flat_map(|data| &data.buffers).map(WasmList::len).sum::<usize>() as u64;
+    // Nulls and items of lists need no bytes of the guest's, but the host's time.
+    let nodes = data().flat_map(|data| &data.nodes);
+    let values = nodes.fold(0, |sum: u64, node| sum.saturating_add(node.len));
     let state = cx.data_mut();
-    let admitted = state.output.admit(rows, bytes as u64).map(|()| 0);
+    let admitted = state.output.admit(rows, bytes, values).map(|()| 0);
     state.answer(admitted)?;
-    add(&state.shared.counters.bytes_out, bytes as u64);
+    add(&state.shared.counters.bytes_out, bytes);
     // The one copy: out of the guest's memory, into the host's.
     let emitted = columns
         .into_iter()
