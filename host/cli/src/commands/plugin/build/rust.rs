@@ -70,8 +70,8 @@ fn artifact(messages: &str, package: &str) -> Option<PathBuf> {
         m["reason"] == "compiler-artifact" && m["package_id"] == package && is_library(&m["target"])
     });
     let files = ours.flat_map(|m| m["filenames"].as_array().cloned().unwrap_or_default());
-    let files = files.filter_map(|file| file.as_str().map(PathBuf::from));
-    files.filter(|file| file.extension().is_some_and(|ending| ending == "wasm")).next_back()
+    let mut files = files.filter_map(|file| file.as_str().map(PathBuf::from));
+    files.rfind(|file| file.extension().is_some_and(|ending| ending == "wasm"))
 }
 
 fn is_library(target: &Value) -> bool {
