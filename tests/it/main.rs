@@ -22,5 +22,5 @@ mod options_are_held_against_the_plugins_schema;
 mod random_kills_lose_nothing;
 mod stores_that_fail_lose_nothing;
 mod the_demo_tells_the_whole_story;
-mod the_same_transform_in_python_gives_equal_results;
+mod the_same_transform_in_three_languages_gives_equal_results;
 mod two_at_once_are_told_apart;
