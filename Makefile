@@ -23,7 +23,7 @@ REQUIREMENTS := tests/readers/requirements.txt
 VENV := $(TARGET)/venv
 VENV_READY := $(VENV)/ready-$(shell cksum < $(REQUIREMENTS) | cut -d' ' -f1)
 
-.PHONY: help demo test bench fuzz lint fmt clippy lint-tools plugins toolchain venv test-build test-plugins test-guests test-python
+.PHONY: help demo test bench fuzz lint fmt clippy lint-tools plugins toolchain venv test-build test-plugins test-guests test-python test-javascript
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -34,7 +34,7 @@ demo: plugins ## The whole story on real stock data, in target/demo
 	cargo build --workspace --bin tidelake $(LOCKED)
 	$(TARGET)/debug/tidelake demo $(TARGET)/demo
 
-test: lint test-plugins test-build venv test-python ## Everything that must hold: format, lints, all tests, foreign readers
+test: lint test-plugins test-build venv test-python test-javascript ## Everything that must hold: format, lints, all tests, foreign readers
 	TIDELAKE_BIN=$(TARGET)/debug/tidelake TIDELAKE_PYTHON=$(VENV)/bin/python \
 		cargo test --no-fail-fast $(filter-out --all-targets,$(TESTED))
 
@@ -98,6 +98,14 @@ $(SPREAD_PYTHON): $(PYTHON_SOURCES) $(wildcard wit/*.wit) $(VENV_READY)
 test-python: $(SPREAD_PYTHON)
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=sdk/python:examples/custom-transform-python \
 		$(VENV)/bin/python -m unittest discover -s sdk/python/tests
+
+SPREAD_JAVASCRIPT := $(TARGET)/spread-javascript.wasm
+
+$(SPREAD_JAVASCRIPT): $(wildcard sdk/javascript/*.js wit/*.wit) $(wildcard examples/custom-transform-javascript/*)
+	examples/custom-transform-javascript/build.sh
+
+test-javascript: $(SPREAD_JAVASCRIPT)
+	node --test sdk/javascript/tests/
 
 toolchain: ## What building plugins needs; installs it where it can
 	plugins/toolchain.sh

@@ -24,5 +24,5 @@ mod random_kills_lose_nothing;
 mod storage_is_a_component;
 mod stores_that_fail_lose_nothing;
 mod the_demo_tells_the_whole_story;
-mod the_same_transform_in_python_gives_equal_results;
+mod the_same_transform_in_three_languages_gives_equal_results;
 mod two_at_once_are_told_apart;

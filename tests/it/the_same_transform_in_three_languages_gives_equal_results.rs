@@ -1,4 +1,4 @@
-//! One transform in Rust and in Python: equal rows and equal content hashes, in both
+//! One transform in Rust, Python and JavaScript: equal rows and equal content hashes, in both
 //! tiers.
 
 use std::path::Path;
@@ -52,24 +52,31 @@ allow_unsigned = true
     project
 }
 
+/// The example in another language, as `make` built it.
+fn built(language: &str) -> Project {
+    let name = format!("spread-{language}");
+    let wasm = repository().join(format!("target/{name}.wasm"));
+    assert!(wasm.exists(), "{} is missing: build it with `make test-{language}`", wasm.display());
+    project(&name, &wasm)
+}
+
 #[test]
-fn the_same_transform_in_python_gives_equal_results() {
-    let python = repository().join("target/spread-python.wasm");
-    assert!(python.exists(), "{} is missing: build it with `make test-python`", python.display());
-    let rust = project("spread", &custom_transform());
-    let python = project("spread-python", &python);
+fn the_same_transform_in_three_languages_gives_equal_results() {
     let sql = "SELECT * FROM quotes ORDER BY ts, symbol";
-    let hot = rust.query(sql);
-    assert_eq!(hot.len(), 3000);
-    assert_eq!(python.query(sql), hot, "hot rows");
-    for project in [&rust, &python] {
-        project.run(&["run", "--now", "2024-03-10"]).success();
-    }
-    assert_eq!(rust.query(sql), hot);
-    assert_eq!(python.query(sql), hot, "rows of both tiers");
     let now = Micros::parse("2024-03-10").unwrap();
-    let [rust, python] = [rust, python].map(|p| oracle::look(&p.root, "quotes", now));
-    assert!(rust.lake != Default::default());
-    assert_eq!(python.lake, rust.lake, "content hashes of the lake");
-    assert_eq!(python.query, rust.query);
+    let see = |project: Project| {
+        let hot = project.query(sql);
+        project.run(&["run", "--now", "2024-03-10"]).success();
+        assert_eq!(project.query(sql), hot, "the same rows from both tiers");
+        let seen = oracle::look(&project.root, "quotes", now);
+        (hot, seen.lake, seen.query)
+    };
+    let rust = see(project("spread", &custom_transform()));
+    assert_eq!(rust.0.len(), 3000);
+    assert!(rust.1 != Default::default());
+    for language in ["python", "javascript"] {
+        let other = see(built(language));
+        assert_eq!(other.0, rust.0, "{language}: rows");
+        assert_eq!((other.1, other.2), (rust.1, rust.2), "{language}: content hashes");
+    }
 }
