@@ -12,7 +12,9 @@ pub fn get(name: &str) -> Result<String> {
     return crate::bindings::host::tidelake::plugin::secrets::get(name).map_err(Error::from);
     #[cfg(not(target_arch = "wasm32"))]
     return crate::testing::outside::secret(name).ok_or_else(|| {
-        Error::not_found(format!("there is no secret `{name}`; give it under [plugin.NAME.secrets]"))
+        Error::not_found(format!(
+            "there is no secret `{name}`; give it under [plugin.NAME.secrets]"
+        ))
     });
 }
 

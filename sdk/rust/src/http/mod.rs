@@ -260,7 +260,8 @@ impl<'a> Url<'a> {
             _ => return Err(Error::invalid_input("the URL is neither http nor https")),
         };
         let rest = rest.split('#').next().unwrap_or_default();
-        let (authority, path_and_query) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (authority, path_and_query) =
+            rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         if authority.is_empty() || authority.contains('@') {
             return Err(Error::invalid_input("the URL needs a host, without user and password"));
         }

@@ -97,7 +97,9 @@ fn upload(
                     if early.is_none() {
                         early = arrived(future, request)?;
                     }
-                    if early.as_ref().is_some_and(|response| !(200..300).contains(&response.status()))
+                    if early
+                        .as_ref()
+                        .is_some_and(|response| !(200..300).contains(&response.status()))
                     {
                         whole = false;
                         break;
