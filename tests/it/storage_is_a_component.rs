@@ -1,5 +1,6 @@
 //! A component as the store of a lake: it does all that a store must, and when it
-//! does not, it is not believed. The guest is `tests/guests/objects`.
+//! does not, it is not believed. The guest is `tests/guests/objects`; `shelf` is one
+//! on the SDK.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,6 +62,34 @@ fn at(name: &str) -> Path {
 async fn a_component_conforms() {
     let server = Server::start();
     conformance::store::all(&store(&server, ""), true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_on_the_sdk_conforms_too() {
+    let server = Server::start();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("key");
+    std::fs::write(&file, "open sesame\n").unwrap();
+    let config = PluginConfig {
+        source: Some(repository().join("target/test-guests/guest-shelf.wasm")),
+        secrets: [("key".to_owned(), SecretSource::File(file))].into(),
+        ..config(&server)
+    };
+    let host = PluginHost::new(HostOptions {
+        sources: [("shelf".to_owned(), config)].into(),
+        cache_dir: plugin_cache(),
+        ..HostOptions::default()
+    })
+    .unwrap();
+    let options = json!({ "server": server.address, "secret": "key" });
+    let store = host.storage("shelf", "shelf://lake", &options).unwrap();
+    conformance::store::all(&store, true).await;
+    assert!(server.secrets().iter().all(|secret| secret == "open sesame"));
+    assert!(!server.secrets().is_empty());
+    // What no server answers is the store's error, not a panic or a hang.
+    drop(server);
+    let error = shown(&store.head(&at("x")).await.unwrap_err());
+    assert!(error.contains("shelf"), "{error}");
 }
 
 #[tokio::test]
