@@ -101,11 +101,11 @@ test-python: $(SPREAD_PYTHON)
 
 SPREAD_JAVASCRIPT := $(TARGET)/spread-javascript.wasm
 
-$(SPREAD_JAVASCRIPT): $(wildcard sdk/javascript/*.js wit/*.wit) $(wildcard examples/custom-transform-javascript/*)
-	examples/custom-transform-javascript/build.sh
+$(SPREAD_JAVASCRIPT): $(wildcard sdk/javascript/*.js wit/*.wit) $(wildcard examples/custom-transform-javascript/*) $(VENV_READY)
+	PATH="$(VENV)/bin:$$PATH" examples/custom-transform-javascript/build.sh
 
 test-javascript: $(SPREAD_JAVASCRIPT)
-	node --test sdk/javascript/tests/
+	PATH="$(VENV)/bin:$$PATH" node --test sdk/javascript/tests/*.test.js
 
 toolchain: ## What building plugins needs; installs it where it can
 	plugins/toolchain.sh

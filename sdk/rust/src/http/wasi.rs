@@ -228,8 +228,8 @@ fn sentence(code: &ErrorCode) -> String {
     use ErrorCode as C;
     match code {
         C::HttpRequestDenied => {
-            "the operator does not allow requests there; list the host under `http` of \
-             the plugin's configuration"
+            "the operator does not allow requests there; add the host to `hosts` of the \
+             plugin's configuration"
                 .to_owned()
         }
         C::DestinationIpProhibited => "requests to that address are not allowed".to_owned(),
