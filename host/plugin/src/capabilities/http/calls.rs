@@ -3,37 +3,22 @@
 use std::time::Duration;
 
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, Method, Request, Uri};
 use tidelake_core::config::HostRule;
 use tracing::Level;
 use wasmtime::component::{LinkerInstance, Resource, Val};
 use wasmtime::{AsContextMut, Result, StoreContextMut, bail};
 
 use super::HEADERS;
+use super::fields;
 use super::handles::{Entry, Head};
 use super::streams::own;
 use super::transport::{Failure, Incoming};
 use crate::inert::Handle;
 use crate::run::state::State;
 
-type Cx<'a> = StoreContextMut<'a, State>;
+pub(super) type Cx<'a> = StoreContextMut<'a, State>;
 type Call = fn(Cx<'_>, &[Val]) -> Result<Option<Val>>;
-
-/// Headers that are the connection's and not the guest's.
-const FORBIDDEN: &[&str] = &[
-    "connection",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Adds a function of `wasi:http`. One that is not known is left to its type.
 pub(super) fn link(
@@ -59,15 +44,15 @@ fn find(function: &str) -> Option<Call> {
         return (function == "handle").then_some(handle as Call);
     }
     Some(match function {
-        "[constructor]fields" => |cx, _| fields(cx, HeaderMap::new()),
-        "[static]fields.from-list" => from_list,
-        "[method]fields.get" => get,
-        "[method]fields.has" => has,
-        "[method]fields.set" => set,
-        "[method]fields.delete" => delete,
-        "[method]fields.append" => append,
-        "[method]fields.entries" => entries,
-        "[method]fields.clone" => clone,
+        "[constructor]fields" => |cx, _| fields::new(cx, HeaderMap::new()),
+        "[static]fields.from-list" => fields::from_list,
+        "[method]fields.get" => fields::get,
+        "[method]fields.has" => fields::has,
+        "[method]fields.set" => fields::set,
+        "[method]fields.delete" => fields::delete,
+        "[method]fields.append" => fields::append,
+        "[method]fields.entries" => fields::entries,
+        "[method]fields.clone" => fields::clone,
         "[constructor]outgoing-request" => request,
         "[method]outgoing-request.body" => body,
         "[method]outgoing-request.method" => method,
@@ -101,7 +86,7 @@ fn find(function: &str) -> Option<Call> {
 }
 
 /// The number behind a handle; an owned one is the host's from now on.
-fn number(cx: &mut Cx<'_>, params: &[Val], index: usize) -> Result<u32> {
+pub(super) fn number(cx: &mut Cx<'_>, params: &[Val], index: usize) -> Result<u32> {
     match params.get(index) {
         Some(Val::Resource(resource)) => {
             Ok(Resource::<Handle>::try_from_resource_any(*resource, &mut *cx)?.rep())
@@ -110,14 +95,14 @@ fn number(cx: &mut Cx<'_>, params: &[Val], index: usize) -> Result<u32> {
     }
 }
 
-fn text(value: Option<&Val>) -> Result<&str> {
+pub(super) fn text(value: Option<&Val>) -> Result<&str> {
     match value {
         Some(Val::String(text)) => Ok(text),
         _ => bail!("a parameter is not the text that it must be"),
     }
 }
 
-fn bytes(value: &Val) -> Vec<u8> {
+pub(super) fn bytes(value: &Val) -> Vec<u8> {
     let byte = |value: &Val| match value {
         Val::U8(byte) => *byte,
         _ => 0,
@@ -135,146 +120,25 @@ fn optional(value: Option<&Val>) -> Option<&Val> {
     }
 }
 
-fn ok(value: Option<Val>) -> Result<Option<Val>> {
+pub(super) fn ok(value: Option<Val>) -> Result<Option<Val>> {
     Ok(Some(Val::Result(Ok(value.map(Box::new)))))
 }
 
-fn err(value: Option<Val>) -> Result<Option<Val>> {
+pub(super) fn err(value: Option<Val>) -> Result<Option<Val>> {
     Ok(Some(Val::Result(Err(value.map(Box::new)))))
 }
 
-fn case(name: &str) -> Option<Val> {
+pub(super) fn case(name: &str) -> Option<Val> {
     Some(Val::Variant(name.to_owned(), None))
 }
 
-fn some(value: Option<Val>) -> Result<Option<Val>> {
+pub(super) fn some(value: Option<Val>) -> Result<Option<Val>> {
     Ok(Some(Val::Option(value.map(Box::new))))
 }
 
 /// A handle of the wrong sort: only a broken host or engine makes one.
-fn odd<T>() -> Result<T> {
+pub(super) fn odd<T>() -> Result<T> {
     bail!("a handle is not of the sort that it must be")
-}
-
-// --- fields
-
-fn fields(cx: Cx<'_>, map: HeaderMap) -> Result<Option<Val>> {
-    own(cx, Entry::Fields { map, frozen: false }).map(Some)
-}
-
-/// A field as it may be sent, or the case of `header-error`.
-fn field(name: &str, value: &[u8]) -> std::result::Result<(HeaderName, HeaderValue), &'static str> {
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "invalid-syntax")?;
-    if FORBIDDEN.contains(&name.as_str()) {
-        return Err("forbidden");
-    }
-    Ok((name, HeaderValue::from_bytes(value).map_err(|_| "invalid-syntax")?))
-}
-
-fn size(map: &HeaderMap) -> usize {
-    map.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
-}
-
-/// Adds a field; beyond what any request may have it is refused at once.
-fn put(map: &mut HeaderMap, name: &str, value: &[u8]) -> std::result::Result<(), &'static str> {
-    let (name, value) = field(name, value)?;
-    if size(map) + name.as_str().len() + value.len() > HEADERS {
-        return Err("forbidden");
-    }
-    map.try_append(name, value).map(drop).map_err(|_| "forbidden")
-}
-
-fn from_list(cx: Cx<'_>, params: &[Val]) -> Result<Option<Val>> {
-    let mut map = HeaderMap::new();
-    let Some(Val::List(entries)) = params.first() else { return odd() };
-    for entry in entries {
-        let Val::Tuple(pair) = entry else { return odd() };
-        let value = pair.get(1).map(bytes).unwrap_or_default();
-        if let Err(case_of) = put(&mut map, text(pair.first())?, &value) {
-            return err(case(case_of));
-        }
-    }
-    let made = fields(cx, map)?;
-    ok(made)
-}
-
-/// The fields behind the first parameter, and whether they are fixed.
-fn map<'a>(cx: &'a mut Cx<'_>, params: &[Val]) -> Result<(&'a mut HeaderMap, bool)> {
-    let number = number(cx, params, 0)?;
-    match cx.data_mut().handles.get(number)? {
-        Entry::Fields { map, frozen } => Ok((map, *frozen)),
-        _ => odd(),
-    }
-}
-
-fn list(value: &HeaderValue) -> Val {
-    Val::List(value.as_bytes().iter().map(|byte| Val::U8(*byte)).collect())
-}
-
-fn get(mut cx: Cx<'_>, params: &[Val]) -> Result<Option<Val>> {
-    let name = text(params.get(1))?;
-    let (map, _) = map(&mut cx, params)?;
-    Ok(Some(Val::List(map.get_all(name).iter().map(list).collect())))
-}
-
-fn has(mut cx: Cx<'_>, params: &[Val]) -> Result<Option<Val>> {
-    let name = text(params.get(1))?;
-    let (map, _) = map(&mut cx, params)?;
-    Ok(Some(Val::Bool(map.contains_key(name))))
-}
-
-fn set(mut cx: Cx<'_>, params: &[Val]) -> Result<Option<Val>> {
-    let name = text(params.get(1))?;
-    let Some(Val::List(values)) = params.get(2) else { return odd() };
-    let (map, frozen) = map(&mut cx, params)?;
-    if frozen {
-        return err(case("immutable"));
-    }
-    let mut changed = map.clone();
-    changed.remove(name);
-    for value in values {
-        if let Err(case_of) = put(&mut changed, name, &bytes(value)) {
-            return err(case(case_of));
-        }
-    }
-    *map = changed;
-    ok(None)
-}
-
-fn delete(mut cx: Cx<'_>, params: &[Val]) -> Result<Option<Val>> {
-    let name = text(params.get(1))?;
-    let (map, frozen) = map(&mut cx, params)?;
-    if frozen {
-        return err(case("immutable"));
-    }
-    map.remove(name);
-    ok(None)
-}
-
-fn append(mut cx: Cx<'_>, params: &[Val]) -> Result<Option<Val>> {
-    let name = text(params.get(1))?;
-    let value = params.get(2).map(bytes).unwrap_or_default();
-    let (map, frozen) = map(&mut cx, params)?;
-    if frozen {
-        return err(case("immutable"));
-    }
-    match put(map, name, &value) {
-        Ok(()) => ok(None),
-        Err(case_of) => err(case(case_of)),
-    }
-}
-
-fn entries(mut cx: Cx<'_>, params: &[Val]) -> Result<Option<Val>> {
-    let (map, _) = map(&mut cx, params)?;
-    let pair = |(name, value): (&HeaderName, &HeaderValue)| {
-        Val::Tuple(vec![Val::String(name.as_str().to_owned()), list(value)])
-    };
-    Ok(Some(Val::List(map.iter().map(pair).collect())))
-}
-
-fn clone(mut cx: Cx<'_>, params: &[Val]) -> Result<Option<Val>> {
-    let copy = map(&mut cx, params)?.0.clone();
-    fields(cx, copy)
 }
 
 // --- requests
@@ -478,8 +342,8 @@ fn admitted(state: &mut State, head: Head) -> std::result::Result<Request<()>, F
         refused(state, plain, &host, port);
         return Err(Failure::plain("HTTP-request-denied"));
     }
-    if size(&head.headers) > HEADERS {
-        return Err(Failure::headers_size(size(&head.headers)));
+    if fields::size(&head.headers) > HEADERS {
+        return Err(Failure::headers_size(fields::size(&head.headers)));
     }
     let path = match head.path.as_deref() {
         None | Some("") => "/".to_owned(),

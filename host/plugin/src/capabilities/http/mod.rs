@@ -26,6 +26,7 @@
 //! `wasi:http`, [`streams`] those of `wasi:io`, [`transport`] the way out.
 
 mod calls;
+mod fields;
 pub(crate) mod handles;
 mod streams;
 pub(crate) mod transport;
