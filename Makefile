@@ -23,7 +23,7 @@ REQUIREMENTS := tests/readers/requirements.txt
 VENV := $(TARGET)/venv
 VENV_READY := $(VENV)/ready-$(shell cksum < $(REQUIREMENTS) | cut -d' ' -f1)
 
-.PHONY: help demo test bench fuzz lint fmt clippy lint-tools plugins toolchain venv test-build test-plugins test-guests test-python test-javascript
+.PHONY: help demo test bench bench-plugins fuzz lint fmt clippy lint-tools plugins toolchain venv test-build test-plugins test-guests test-python test-javascript
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -41,6 +41,11 @@ test: lint test-plugins test-build venv test-python test-javascript ## Everythin
 bench: plugins ## Measures, prints a table, writes target/bench/report.json
 	benches/guests/build.sh
 	cargo run --release -p tidelake-benches $(LOCKED)
+
+# The same program without the engine: minutes to build instead of half an hour.
+bench-plugins: plugins ## Measures the plugins and the border alone
+	benches/guests/build.sh
+	cargo run --release -p tidelake-benches --no-default-features $(LOCKED)
 
 # Not part of the tests: needs rustup's nightly, and time. What the tests have of it
 # is in host/plugin/tests/border.rs.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use tidelake::{Engine, OpenOptions, Progress, Stage};
 use tidelake_core::clock::FixedClock;
@@ -18,6 +18,32 @@ use crate::ticks::{self, Ticks};
 const TABLE: &str = "ticks";
 /// Batches of one append: some 50 MB that become durable together.
 const APPENDED: usize = 16;
+
+/// What this program runs in processes of their own.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Child {
+    #[command(hide = true)]
+    Ingest(IngestArgs),
+    #[command(hide = true)]
+    Run(RunArgs),
+}
+
+impl Child {
+    /// Does it, and tells the parent process.
+    pub(crate) fn run(&self) -> Result<()> {
+        match self {
+            Self::Ingest(args) => tell(&ingest(args)?),
+            Self::Run(args) => tell(&run(args)?),
+        }
+    }
+}
+
+fn tell(result: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(result)
+        .map_err(|e| Error::internal("a result has no JSON form").with_source(e))?;
+    println!("{text}");
+    Ok(())
+}
 
 /// What `ingest` takes.
 #[derive(Debug, Args)]
@@ -78,7 +104,7 @@ pub(crate) struct RunResult {
 }
 
 /// Fills the hot store of a project.
-pub(crate) fn ingest(args: &IngestArgs) -> Result<IngestResult> {
+fn ingest(args: &IngestArgs) -> Result<IngestResult> {
     let plain = Variant { format: "delta".into(), mask: false };
     let engine = Engine::open(&args.project, config(&plain)?, options())?;
     runtime()?.block_on(async {
@@ -98,7 +124,7 @@ pub(crate) fn ingest(args: &IngestArgs) -> Result<IngestResult> {
 }
 
 /// Runs a project that `ingest` filled, into an empty lake.
-pub(crate) fn run(args: &RunArgs) -> Result<RunResult> {
+fn run(args: &RunArgs) -> Result<RunResult> {
     remove(&args.project.join("lake"))?;
     let options = OpenOptions {
         plugin_dirs: vec![args.plugins.clone()],

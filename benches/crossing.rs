@@ -8,6 +8,7 @@
 //! | `crossing_in` | the guest reads every column |
 //! | `crossing_out` | the guest emits every column as new data and reads none |
 //! | `crossing_call` | every column is passed on by index: no data moves |
+//! | `crossing_same` | the same, in bytes that crossed for each row |
 //!
 //! The baseline copies the same buffers from where they are into memory that was
 //! written before: the least that any crossing with one copy can cost. One batch
@@ -65,7 +66,15 @@ pub(crate) fn measure(plan: &Plan) -> Result<Vec<Figure>> {
             );
         }
     }
+    let crossed = || {
+        let stats = plugins.stats().remove("probe").unwrap_or_default();
+        (stats.bytes_in + stats.bytes_out, stats.rows_in)
+    };
+    let before = crossed();
     let call = probe(&plugins, plan.runs(), "same", &fixed, CALLS)?;
+    let after = crossed();
+    let each_row = (after.0 - before.0) as f64 / (after.1 - before.1) as f64;
+    figures.push(Figure::new("crossing_same", each_row, "B/row"));
     figures.push(Figure::new("crossing_call", call.as_secs_f64() * 1e6 / CALLS as f64, "µs"));
     Ok(figures)
 }

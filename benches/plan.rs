@@ -18,7 +18,12 @@ pub(crate) enum Section {
     Crossing,
     /// The same plugins native and as wasm.
     Plugins,
+    /// The same on two threads at once.
+    Threads,
+    /// How long it takes until a plugin can be used.
+    Ready,
     /// Whole runs.
+    #[cfg(feature = "whole")]
     Run,
     /// The same work done by others; left out where they are not installed.
     Peers,

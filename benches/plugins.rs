@@ -4,6 +4,11 @@
 //! of ticks for transforms and downsamplers, the same rows in order of symbol and
 //! time for writers, as a run would hand them over. What comes out is counted and
 //! dropped. Making the plugin ready is part of each run, compiling it is not.
+//!
+//! [`measure_threads`] runs the same on two threads at once and looks at the processor's
+//! time, not the clock's: what a row costs more of it than on one thread is contention.
+//! Two threads share more than tidelake's locks (caches, memory, perhaps a core), so the
+//! same library on two threads stands beside it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +27,7 @@ use tidelake_sdk::{
     Batch, Downsampler, FormatWriter, Output, Roles, Sink, SortColumn as NativeSort, Transform,
 };
 
-use crate::measure::{mb_per_second, median};
+use crate::measure::{cpu_time, mb_per_second, median};
 use crate::plan::Plan;
 use crate::report::Figure;
 use crate::ticks::{self, BATCH_ROWS, Ticks};
@@ -32,9 +37,35 @@ const HOUR: i64 = 3_600_000_000;
 
 /// Measures the plugins.
 pub(crate) fn measure(plan: &Plan) -> Result<Vec<Figure>> {
+    all(plan, Judge::Speed)
+}
+
+/// Measures what they cost on two threads at once.
+pub(crate) fn measure_threads(plan: &Plan) -> Result<Vec<Figure>> {
+    all(plan, Judge::Contention)
+}
+
+/// The same work as a component and as a library.
+struct Work<'a> {
+    name: &'a str,
+    batches: &'a [RecordBatch],
+    wasm: &'a (dyn Fn() -> Result<()> + Sync),
+    native: &'a (dyn Fn() -> Result<()> + Sync),
+}
+
+/// What is looked at.
+#[derive(Clone, Copy)]
+enum Judge {
+    /// How much data goes through in a second.
+    Speed,
+    /// The processor's time that a row takes on two threads, of that on one.
+    Contention,
+}
+
+fn all(plan: &Plan, judge: Judge) -> Result<Vec<Figure>> {
     let plugins = plan.plugins()?;
     let ticks: Vec<RecordBatch> = Ticks::new(20_000_000, plan.seed).take(BATCHES).collect();
-    let bench = Bench { plugins: &plugins, runs: plan.runs() };
+    let bench = Bench { plugins: &plugins, runs: plan.runs(), judge };
 
     let mut figures = Vec::new();
     let sorted = in_order(&ticks)?;
@@ -59,6 +90,7 @@ pub(crate) fn measure(plan: &Plan) -> Result<Vec<Figure>> {
 struct Bench<'a> {
     plugins: &'a PluginHost,
     runs: usize,
+    judge: Judge,
 }
 
 impl Bench<'_> {
@@ -89,7 +121,7 @@ impl Bench<'_> {
             }
             stage.finish(&mut Output::to_memory(&mut out, schema, None)).map_err(failed)
         };
-        self.figure(name, batches, wasm, native)
+        self.figure(Work { name, batches, wasm: &wasm, native: &native })
     }
 
     fn writer<T: FormatWriter>(
@@ -135,7 +167,7 @@ impl Bench<'_> {
             }
             writer.finish().map_err(failed)
         };
-        self.figure(name, batches, wasm, native)
+        self.figure(Work { name, batches, wasm: &wasm, native: &native })
     }
 
     /// The last column is the bucket.
@@ -173,20 +205,31 @@ impl Bench<'_> {
             let (schema, mut out) = (aggregator.output_schema(), Vec::new());
             aggregator.drain(&mut Output::to_memory(&mut out, schema, None)).map_err(failed)
         };
-        self.figure(name, batches, wasm, native)
+        self.figure(Work { name, batches, wasm: &wasm, native: &native })
     }
 
-    fn figure(
-        &self,
-        name: &str,
-        batches: &[RecordBatch],
-        wasm: impl FnMut() -> Result<()>,
-        native: impl FnMut() -> Result<()>,
-    ) -> Result<Figure> {
-        let bytes = batches.iter().map(ticks::arrow_bytes).sum();
-        let native = mb_per_second(bytes, median(self.runs, native)?);
-        let wasm = mb_per_second(bytes, median(self.runs, wasm)?);
-        Ok(Figure::new(name, wasm, "MB/s").against("native", native))
+    fn figure(&self, work: Work<'_>) -> Result<Figure> {
+        match self.judge {
+            Judge::Speed => self.speed(work),
+            Judge::Contention => self.contention(work),
+        }
+    }
+
+    fn speed(&self, work: Work<'_>) -> Result<Figure> {
+        let bytes = work.batches.iter().map(ticks::arrow_bytes).sum();
+        let native = mb_per_second(bytes, median(self.runs, work.native)?);
+        let wasm = mb_per_second(bytes, median(self.runs, work.wasm)?);
+        Ok(Figure::new(work.name, wasm, "MB/s").against("native", native))
+    }
+
+    fn contention(&self, work: Work<'_>) -> Result<Figure> {
+        let grown = |f: &(dyn Fn() -> Result<()> + Sync)| {
+            let [one, two] = [1, 2].map(|threads| cpu_time(self.runs, threads, f));
+            Ok::<_, Error>(two?.as_secs_f64() / one?.as_secs_f64())
+        };
+        let name = format!("{}_threads", work.name);
+        let native = grown(work.native)?;
+        Ok(Figure::new(name, grown(work.wasm)?, "of 1 thread").against("native", native))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Dictionaries and runs: the words of their values, put where they are used.
 
-use arrow::array::{Array, ArrowPrimitiveType, AsArray};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::datatypes::{
     ArrowDictionaryKeyType, ArrowNativeType, DataType, Int8Type, Int16Type, Int32Type, Int64Type,
     RunEndIndexType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -38,19 +38,45 @@ fn keyed<K: ArrowDictionaryKeyType>(
 ) -> Result<()> {
     let array = array.as_dictionary_opt::<K>().ok_or_else(|| unexpected(array))?;
     let (keys, values) = (array.keys(), array.values());
-    // Of values without bytes `take` forgets how many there are, or fails; hashing all
-    // of them is right as well.
     if values.len() > LARGE_DICTIONARY * keys.len()
-        && let Ok(used) = arrow::compute::take(values, keys, None)
-        && used.len() == keys.len()
+        && let Some(words) = used_words(node, keys, values)?
     {
-        return node.add_words(&used, sums);
+        super::fixed::add(words.into_iter(), keys.nulls(), sums);
+        return Ok(());
     }
     let words = node.words(values)?;
     // The key under a null may point anywhere, and a null value has the word 0.
     let found = keys.values().iter().map(|k| words.get(k.as_usize()).copied().unwrap_or(0));
     super::fixed::add(found, keys.nulls(), sums);
     Ok(())
+}
+
+/// The words of the values that the keys name, one a key; any word for a null key.
+///
+/// `None` where Arrow cannot select such values: of those without bytes it forgets how
+/// many there are, or fails. Hashing all of them is right as well.
+fn used_words<K: ArrowDictionaryKeyType>(
+    node: &Node,
+    keys: &PrimitiveArray<K>,
+    values: &ArrayRef,
+) -> Result<Option<Vec<u64>>> {
+    if keys.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    // A selection of runs takes no notice of nulls among the keys, and looks for what
+    // is under them, which may point anywhere.
+    let named = match keys.nulls() {
+        None => keys.clone(),
+        Some(nulls) => {
+            let named = std::iter::zip(keys.values(), nulls);
+            let named = named.map(|(key, valid)| if valid { *key } else { K::default_value() });
+            PrimitiveArray::new(named.collect(), None)
+        }
+    };
+    match arrow::compute::take(values, &named, None) {
+        Ok(used) if used.len() == keys.len() => node.words(&used).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// Adds the words of a run-end encoded array.

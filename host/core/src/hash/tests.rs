@@ -468,3 +468,20 @@ fn values_without_bytes_hash_in_a_large_dictionary() {
     };
     assert_eq!(column(&data_type, &dictionary(20)), column(&data_type, &dictionary(1)));
 }
+
+/// Found by fuzzing: a selection of runs takes no notice of nulls among the keys.
+#[test]
+fn null_keys_into_a_large_dictionary_of_runs_are_null() {
+    let runs = |values: Vec<i64>| {
+        let ends = Int32Array::from_iter_values((1..=values.len() as i32).map(|end| end * 5));
+        RunArray::<Int32Type>::try_new(&ends, &Int64Array::from(values)).unwrap()
+    };
+    // Under a null the key points anywhere.
+    let keys = Int8Array::new(vec![7, 100, 12].into(), Some(vec![true, false, true].into()));
+    let keyed = DictionaryArray::<Int8Type>::new(keys, Arc::new(runs(vec![1, 2, 3, 4])));
+    let flat: ArrayRef = Arc::new(Int64Array::from(vec![Some(2), None, Some(3)]));
+    let hash = |array: ArrayRef| column(&DataType::Int64, &array);
+    for (from, len) in [(0, 3), (0, 1), (1, 1), (1, 2), (3, 0)] {
+        assert_eq!(hash(Arc::new(keyed.slice(from, len))), hash(flat.slice(from, len)));
+    }
+}
