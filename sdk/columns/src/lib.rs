@@ -26,6 +26,8 @@
 
 mod decode;
 mod encode;
+#[cfg(feature = "native")]
+pub mod native;
 #[cfg(feature = "samples")]
 pub mod samples;
 mod schema;

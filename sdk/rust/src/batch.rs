@@ -78,8 +78,11 @@ impl<'a> Batch<'a> {
         Ok(RecordBatch::try_new_with_options(self.schema.clone(), self.columns(&all)?, &options)?)
     }
 
-    /// The input column that `array` is, if it is one that was read here.
+    /// The input column that `array` is, if it is one that was handed out here.
     pub(crate) fn index_of(&self, array: &ArrayRef) -> Option<usize> {
+        if let Source::Memory(batch) = self.source {
+            return batch.columns().iter().position(|column| Arc::ptr_eq(column, array));
+        }
         let read = self.read.borrow();
         read.iter().position(|column| column.as_ref().is_some_and(|c| Arc::ptr_eq(c, array)))
     }

@@ -8,7 +8,13 @@ pub fn get(key: &str) -> Option<String> {
     return crate::bindings::host::tidelake::plugin::config::get(key);
     #[cfg(not(target_arch = "wasm32"))]
     return {
-        let _ = key;
-        None
+        #[cfg(feature = "native")]
+        let value = crate::native::host::config(key);
+        #[cfg(not(feature = "native"))]
+        let value = {
+            let _ = key;
+            None
+        };
+        value
     };
 }

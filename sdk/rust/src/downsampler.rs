@@ -92,6 +92,7 @@ macro_rules! export_downsampler {
         const _: () = {
             type TidelakePlugin = $crate::downsampler::Export<$downsampler>;
             $crate::__export!(TidelakePlugin, downsampler, export_downsampler_interface);
+            $crate::__export_native!(downsampler, $downsampler);
         };
     };
 }

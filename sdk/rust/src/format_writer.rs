@@ -84,6 +84,7 @@ macro_rules! export_format_writer {
         const _: () = {
             type TidelakePlugin = $crate::format_writer::Export<$writer>;
             $crate::__export!(TidelakePlugin, format_writer, export_format_writer_interface);
+            $crate::__export_native!(format_writer, $writer);
         };
     };
 }
@@ -136,7 +137,7 @@ impl<T: FormatWriter> Writer<T> {
     }
 }
 
-fn finished() -> Error {
+pub(crate) fn finished() -> Error {
     Error::internal("the file is finished already")
 }
 

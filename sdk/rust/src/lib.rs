@@ -64,7 +64,8 @@
 //!
 //! Build the crate (`crate-type = ["cdylib", "rlib"]`) for `wasm32-wasip2` and the
 //! result is a plugin. It also builds natively, where [`testing`] runs it inside
-//! unit tests.
+//! unit tests; and with `--features tidelake-sdk/native` the very source becomes a native
+//! plugin, for hosts that trust it fully.
 //!
 //! A panic ends the instance with the message in the operator's log and fails the
 //! unit of work; it cannot harm the host. Return an [`Error`] for everything that
@@ -82,6 +83,9 @@ pub mod log;
 #[cfg(any(target_arch = "wasm32", test))]
 mod memory;
 pub mod metrics;
+#[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+#[doc(hidden)]
+pub mod native;
 mod options;
 mod output;
 mod schemas;
@@ -110,8 +114,8 @@ pub use output::{Column, Output, Sink};
 pub use storage_backend::StorageBackend;
 pub use transform::Transform;
 
-/// Exports `meta` and one more interface. Native builds export nothing: a plugin is
-/// an ordinary library there.
+/// Exports `meta` and one more interface. Native builds export nothing with this: a plugin
+/// is an ordinary library there, unless the build asks for [`__export_native!`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {
@@ -125,4 +129,28 @@ macro_rules! __export {
         #[cfg(not(target_arch = "wasm32"))]
         const _: ::core::marker::PhantomData<$plugin> = ::core::marker::PhantomData;
     };
+}
+
+/// Exports the symbols of a native plugin, in builds with the feature `native`.
+#[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_native {
+    (transform, $plugin:ty) => {
+        $crate::__native_symbols!($crate::native::Stage<$plugin>, MARK_TRANSFORM);
+    };
+    (format_writer, $plugin:ty) => {
+        $crate::__native_symbols!($crate::native::Writer<$plugin>, MARK_FORMAT_WRITER);
+    };
+    (downsampler, $plugin:ty) => {
+        $crate::__native_symbols!($crate::native::Aggregator<$plugin>, MARK_DOWNSAMPLER);
+    };
+}
+
+/// Exports nothing: the build did not ask for a native plugin.
+#[cfg(not(all(feature = "native", not(target_arch = "wasm32"))))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_native {
+    ($kind:ident, $plugin:ty) => {};
 }

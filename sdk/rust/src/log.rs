@@ -113,10 +113,18 @@ mod imp {
     use super::Level;
 
     pub(super) fn write(level: Level, message: &str) {
+        #[cfg(feature = "native")]
+        if crate::native::host::log(level, message).is_some() {
+            return;
+        }
         eprintln!("{level:?}: {message}");
     }
 
     pub(super) fn enabled(level: Level) -> bool {
+        #[cfg(feature = "native")]
+        if let Some(enabled) = crate::native::host::log_enabled(level) {
+            return enabled;
+        }
         level >= Level::Info
     }
 }

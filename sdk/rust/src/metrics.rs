@@ -19,7 +19,10 @@ pub fn histogram(name: &str, value: f64) {
     imp::histogram(name, value);
 }
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+use crate::native::host as imp;
+
+#[cfg(not(any(feature = "native", target_arch = "wasm32")))]
 mod imp {
     pub(super) fn counter(_: &str, _: u64) {}
     pub(super) fn gauge(_: &str, _: f64) {}

@@ -37,6 +37,8 @@ pub struct Output<'a> {
 enum Target<'a> {
     Host(&'a wit::BatchSink),
     Memory(&'a mut Vec<RecordBatch>),
+    #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+    Native,
 }
 
 impl<'a> Output<'a> {
@@ -46,6 +48,12 @@ impl<'a> Output<'a> {
         input: Option<&'a Batch<'a>>,
     ) -> Self {
         Self { target: Target::Host(sink), schema, input }
+    }
+
+    /// An output to the host that loaded this library.
+    #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+    pub(crate) fn to_native(schema: SchemaRef, input: Option<&'a Batch<'a>>) -> Self {
+        Self { target: Target::Native, schema, input }
     }
 
     /// An output that collects batches of `schema`, for tests and native builds.
@@ -75,6 +83,8 @@ impl<'a> Output<'a> {
         self.check(rows, &columns)?;
         match &mut self.target {
             Target::Host(sink) => emit_to_host(sink, rows, &columns),
+            #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+            Target::Native => crate::native::host::emit(rows, &columns),
             Target::Memory(batches) => {
                 let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
                 let arrays = columns
@@ -111,6 +121,8 @@ impl<'a> Output<'a> {
         }
         match &mut self.target {
             Target::Host(sink) => Ok(sink.emit_selected(&selection.sliced())?),
+            #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+            Target::Native => crate::native::host::emit_selected(&selection.sliced()),
             Target::Memory(batches) => {
                 batches.push(select(input, selection)?);
                 Ok(())

@@ -81,6 +81,7 @@ macro_rules! export_transform {
         const _: () = {
             type TidelakePlugin = $crate::transform::Export<$transform>;
             $crate::__export!(TidelakePlugin, transform, export_transform_interface);
+            $crate::__export_native!(transform, $transform);
         };
     };
 }
