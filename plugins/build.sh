@@ -3,6 +3,8 @@
 #
 #   plugins/build.sh            all of them
 #   plugins/build.sh mask       some of them
+#   plugins/build.sh --native   as native libraries, into target/plugins-native/<name>.so;
+#                               names of some may follow
 #
 # Cargo decides what is out of date; a file is replaced only when its bytes change.
 # TIDELAKE_GUEST_TOOLCHAIN=debian builds with Debian's packages instead of rustup's
@@ -12,6 +14,11 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 target="$root/target/guests"
+native=
+if [ "${1:-}" = --native ]; then
+    native=yes
+    shift
+fi
 plugins=${*:-format-parquet format-json mask standardize filter features ohlcv stats lttb}
 
 set --
@@ -19,16 +26,23 @@ for plugin in $plugins; do
     set -- "$@" -p "tidelake-$plugin"
 done
 
-sh "$here/cargo.sh" "$here" build "$@"
+if [ "$native" ]; then
+    cargo build --manifest-path "$here/Cargo.toml" --target-dir "$target" --locked --lib \
+        --profile native --features tidelake-sdk/native "$@"
+    built_in="$target/native/libtidelake_" from=so placed_in="$root/target/plugins-native"
+else
+    sh "$here/cargo.sh" "$here" build "$@"
+    built_in="$target/wasm32-wasip2/release/tidelake_" from=wasm placed_in="$root/target/plugins"
+fi
 
-mkdir -p "$root/target/plugins"
+mkdir -p "$placed_in"
 for plugin in $plugins; do
-    built="$target/wasm32-wasip2/release/tidelake_$(echo "$plugin" | tr - _).wasm"
-    placed="$root/target/plugins/$plugin.wasm"
+    built="$built_in$(echo "$plugin" | tr - _).$from"
+    placed="$placed_in/$plugin.$from"
     if ! cmp -s "$built" "$placed"; then
         # Readers see the old file or the new one, never half of it.
         cp "$built" "$placed.tmp.$$"
         mv "$placed.tmp.$$" "$placed"
-        echo "$plugin.wasm"
+        echo "$plugin.$from"
     fi
 done

@@ -23,10 +23,10 @@ use crate::capabilities::secrets::Secrets;
 use crate::crossing::recycle::Recycler;
 use crate::engine;
 use crate::interrupt;
-use crate::load::{Cache, Loader};
+use crate::load::{Cache, Loaded, Loader};
+use crate::native::{NativeDownsampler, NativeTransform, NativeWriter};
 use crate::options::OptionProblem;
 use crate::run::downsampler::WasmDownsampler;
-use crate::run::plugin::Plugin;
 use crate::run::state::Shared;
 use crate::run::transform::WasmTransform;
 use crate::run::writer::WasmWriter;
@@ -37,7 +37,7 @@ use crate::trust::{Found, Origin, Rules, Vetted, lock};
 #[derive(Debug, Clone)]
 pub struct HostOptions {
     /// Directories of the installation, searched in order for `<name>.wasm`. What is
-    /// in them is trusted as the program is.
+    /// in them is trusted as the program is; native libraries (`<name>.so`) are not.
     pub plugin_dirs: Vec<PathBuf>,
     /// What the configuration says of plugins, by name; paths are absolute.
     pub sources: BTreeMap<String, PluginConfig>,
@@ -69,7 +69,7 @@ impl Default for HostOptions {
     }
 }
 
-/// Runs plugins that are WebAssembly components.
+/// Runs plugins: WebAssembly components, and native libraries where the configuration says so.
 pub struct PluginHost {
     options: HostOptions,
     loader: Loader,
@@ -83,7 +83,7 @@ pub struct PluginHost {
 #[derive(Default)]
 struct Slot {
     counters: Arc<Counters>,
-    plugin: Mutex<Option<Arc<Plugin>>>,
+    plugin: Mutex<Option<Loaded>>,
 }
 
 impl fmt::Debug for PluginHost {
@@ -133,7 +133,9 @@ impl PluginHost {
     }
 
     /// Bytes of memory that one instance of a plugin may come to use: what a unit
-    /// that runs it reserves when it is admitted.
+    /// that runs it reserves when it is admitted. For a native plugin nobody holds it to
+    /// that: what it allocates is the process's own, and `memory` is the operator's word
+    /// for how much to keep free for it.
     pub fn memory(&self, name: &str) -> u64 {
         self.config(name).memory
     }
@@ -163,7 +165,7 @@ impl PluginHost {
     /// All that is wrong with a plugin's options.
     pub fn check_options(&self, name: &str, options: &Value) -> Result<Vec<OptionProblem>> {
         let plugin = self.plugin(name)?;
-        Ok(plugin.schema.as_ref().map(|schema| schema.check(options)).unwrap_or_default())
+        Ok(plugin.schema().map(|schema| schema.check(options)).unwrap_or_default())
     }
 
     /// The project's directory.
@@ -200,9 +202,11 @@ impl PluginHost {
             let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
             names.extend(entries.filter_map(|entry| {
                 let path = entry.path();
-                let wasm = path.extension().is_some_and(|extension| extension == "wasm");
-                let name = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| wasm);
-                name.filter(|name| is_plugin_name(name)).map(str::to_owned)
+                let ending = path.extension()?.to_str()?;
+                let name = path.file_stem()?.to_str().filter(|name| is_plugin_name(name))?;
+                // A library that nothing says to run is not a plugin that could be found.
+                let wanted = ending == self.config(name).runtime.extension();
+                wanted.then(|| name.to_owned())
             }));
         }
         names
@@ -223,10 +227,10 @@ impl PluginHost {
             return Ok((found(source, Origin::Configured), locked));
         }
         if let (Some(project), Some(pinned)) = (self.project(), &locked) {
-            let path = lock::plugin_path(project, name, &pinned.sha256);
+            let path = lock::added_path(project, name, &pinned.sha256);
             return Ok((found(path, Origin::Added), locked));
         }
-        let file = format!("{name}.wasm");
+        let file = format!("{name}.{}", self.config(name).runtime.extension());
         let mut places =
             self.places().into_iter().map(|(place, origin)| (place.join(&file), origin));
         let (path, origin) =
@@ -260,15 +264,15 @@ impl PluginHost {
     pub(crate) fn try_out(&self, vetted: &Vetted, expected: Option<&str>) -> Result<PluginInfo> {
         let config = self.config(vetted.name());
         let shared = self.shared(vetted.name(), &Arc::default());
-        Ok(self.loader.load(vetted, expected, shared, &config)?.info)
+        Ok(self.loader.load(vetted, expected, shared, &config)?.info().clone())
     }
 
     /// Loads a vetted plugin and keeps it under the name that it gives itself.
     pub(crate) fn adopt(&self, vetted: &Vetted, config: &PluginConfig) -> Result<PluginInfo> {
         let slot = Arc::new(Slot::default());
         let shared = self.shared(vetted.name(), &slot.counters);
-        let plugin = Arc::new(self.loader.load(vetted, None, shared, config)?);
-        let info = plugin.info.clone();
+        let plugin = self.loader.load(vetted, None, shared, config)?;
+        let info = plugin.info().clone();
         let poisoned = |_| Error::internal("a thread panicked while it loaded a plugin");
         *slot.plugin.lock().map_err(|_| poisoned(()))? = Some(plugin);
         self.slots.lock().map_err(|_| poisoned(()))?.insert(info.name.clone(), slot);
@@ -277,7 +281,7 @@ impl PluginHost {
 
     /// The plugin of a name, loaded now if it was not yet. A plugin that did not
     /// load is tried again the next time: its file may have been mended.
-    pub(crate) fn plugin(&self, name: &str) -> Result<Arc<Plugin>> {
+    pub(crate) fn plugin(&self, name: &str) -> Result<Loaded> {
         let poisoned = || Error::internal("a thread panicked while it loaded a plugin");
         let slot = {
             let mut slots = self.slots.lock().map_err(|_| poisoned())?;
@@ -292,14 +296,13 @@ impl PluginHost {
         };
         let mut plugin = slot.plugin.lock().map_err(|_| poisoned())?;
         if let Some(plugin) = &*plugin {
-            return Ok(Arc::clone(plugin));
+            return Ok(plugin.clone());
         }
         let (found, pinned) = self.find(name)?;
         let vetted = Vetted::read(&found, &self.rules(name, pinned)?)?;
         let shared = self.shared(name, &slot.counters);
         let loaded = self.loader.load(&vetted, Some(name), shared, &self.config(name))?;
-        let loaded = Arc::new(loaded);
-        *plugin = Some(Arc::clone(&loaded));
+        *plugin = Some(loaded.clone());
         Ok(loaded)
     }
 
@@ -329,16 +332,16 @@ impl PluginHost {
         name: &str,
         kind: PluginKind,
         context: &PluginContext,
-    ) -> Result<Arc<Plugin>> {
+    ) -> Result<Loaded> {
         let at = |error: Error| match context.table.is_empty() {
             true => error,
             false => error.with("table", &context.table),
         };
         let plugin = self.plugin(name).map_err(at)?;
-        if plugin.info.kind == kind {
+        if plugin.info().kind == kind {
             return Ok(plugin);
         }
-        let is = plugin.info.kind;
+        let is = plugin.info().kind;
         Err(at(Error::config(format!("plugin `{name}` is a {is}, not a {kind}"))
             .with("plugin", name)
             .with_help(format!("name a {kind} here; `tidelake plugin list` shows them"))))
@@ -347,7 +350,7 @@ impl PluginHost {
 
 impl Plugins for PluginHost {
     fn describe(&self, name: &str) -> Result<PluginInfo> {
-        Ok(self.plugin(name)?.info.clone())
+        Ok(self.plugin(name)?.info().clone())
     }
 
     fn transform(
@@ -358,7 +361,14 @@ impl Plugins for PluginHost {
         options: &Value,
     ) -> Result<Box<dyn Transform>> {
         let plugin = self.wanted(name, PluginKind::Transform, context)?;
-        Ok(Box::new(WasmTransform::new(&plugin, context, &input, options)?))
+        Ok(match plugin {
+            Loaded::Component(plugin) => {
+                Box::new(WasmTransform::new(&plugin, context, &input, options)?)
+            }
+            Loaded::Native(plugin) => {
+                Box::new(NativeTransform::new(&plugin, context, &input, options)?)
+            }
+        })
     }
 
     fn format_writer(
@@ -371,7 +381,14 @@ impl Plugins for PluginHost {
         out: Box<dyn ByteSink>,
     ) -> Result<Box<dyn FormatWriter>> {
         let plugin = self.wanted(name, PluginKind::FormatWriter, context)?;
-        Ok(Box::new(WasmWriter::new(&plugin, context, &schema, sort, options, out)?))
+        Ok(match plugin {
+            Loaded::Component(plugin) => {
+                Box::new(WasmWriter::new(&plugin, context, &schema, sort, options, out)?)
+            }
+            Loaded::Native(plugin) => {
+                Box::new(NativeWriter::new(&plugin, context, &schema, sort, options, out)?)
+            }
+        })
     }
 
     fn downsampler(
@@ -383,6 +400,13 @@ impl Plugins for PluginHost {
         options: &Value,
     ) -> Result<Box<dyn Downsampler>> {
         let plugin = self.wanted(name, PluginKind::Downsampler, context)?;
-        Ok(Box::new(WasmDownsampler::new(&plugin, context, &input, spec, options)?))
+        Ok(match plugin {
+            Loaded::Component(plugin) => {
+                Box::new(WasmDownsampler::new(&plugin, context, &input, spec, options)?)
+            }
+            Loaded::Native(plugin) => {
+                Box::new(NativeDownsampler::new(&plugin, context, &input, spec, options)?)
+            }
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! Plugins: WebAssembly components behind the traits of `tidelake_core::plugin`.
+//! Plugins: WebAssembly components and native libraries behind the traits of `tidelake_core::plugin`.
 //!
 //! A plugin's way through the crate:
 //!
@@ -18,6 +18,8 @@
 //! 6. `capabilities`: what some get beyond their data when it was granted, and
 //!    `storage`: a plugin as the object store that a lake is in.
 //!
+//! `native` stands in for 3 to 5 where the operator trusts a plugin with everything.
+//!
 //! Guests run on the thread that calls, which must be one that may block. What
 //! stops them when they do not come back is `interrupt`.
 
@@ -32,6 +34,7 @@ mod inert;
 mod interrupt;
 mod load;
 pub mod measure;
+mod native;
 pub mod options;
 mod run;
 mod stats;

@@ -4,6 +4,7 @@ use std::io::{Result, Write};
 
 use serde_json::{Value, json};
 use tidelake::ErrorReport;
+use tidelake_core::config::Runtime;
 use tidelake_core::config::lock::Signer;
 use tidelake_plugin::options::OptionInfo;
 use tidelake_plugin::trust::Origin;
@@ -125,11 +126,20 @@ pub(crate) fn write_report(out: &mut dyn Write, report: &PluginReport) -> Result
         Err(_) => fact("name", "not asked: see below")?,
     }
     fact("kind", &report.kind.to_string())?;
-    fact("built for", &format!("tidelake:plugin@{}", report.interface))?;
+    let native = report.runtime == Runtime::Native;
+    fact(
+        "built for",
+        &match native {
+            true => format!("version {} of the native interface", report.interface),
+            false => format!("tidelake:plugin@{}", report.interface),
+        },
+    )?;
     fact("file", &format!("{} ({})", report.path.display(), report.origin))?;
     fact("size", &bytes(report.size))?;
     fact("sha256", &report.sha256)?;
-    fact("signature", &verdict(&report.signature, report.origin))?;
+    // Where a library lies says nothing of whose it is.
+    let origin = if native { Origin::File } else { report.origin };
+    fact("signature", &verdict(&report.signature, origin))?;
     if let Verdict::Signed { comment, .. } = &report.signature {
         fact("", comment)?;
     }
@@ -145,6 +155,7 @@ pub(crate) fn write_report(out: &mut dyn Write, report: &PluginReport) -> Result
     fact(
         "may reach",
         &match wanted.is_empty() {
+            true if native => "all that this process can reach: it is native".to_owned(),
             true => "nothing but its data".to_owned(),
             false => wanted.join(", "),
         },
@@ -233,6 +244,7 @@ pub(crate) fn report_json(report: &PluginReport) -> Value {
         "version": info.map(|info| info.version.clone()),
         "description": info.map(|info| info.description.clone()),
         "kind": report.kind,
+        "runtime": report.runtime.name(),
         "interface": report.interface,
         "path": report.path,
         "from": report.origin.to_string(),

@@ -137,15 +137,48 @@ pub struct TrustConfig {
     pub allow_unsigned: bool,
 }
 
+/// `runtime` of `[plugin.<name>]`: what a plugin runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Runtime {
+    /// `wasm`: it is a component, in a sandbox.
+    #[default]
+    Wasm,
+    /// `native`: it is a library, in the process itself, trusted with all that the process
+    /// can do; so it runs only when somebody signed it whom the operator trusts.
+    Native,
+}
+
+impl Runtime {
+    /// As configurations write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wasm => "wasm",
+            Self::Native => "native",
+        }
+    }
+
+    /// Ending of the files of such plugins, without the dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Wasm => "wasm",
+            Self::Native => "so",
+        }
+    }
+}
+
 /// `[plugin.<name>]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginConfig {
-    /// `source`: the component, relative to the project. `None`: looked for
+    /// `runtime`: what it runs in; default `wasm`.
+    pub runtime: Runtime,
+    /// `source`: the component or library, relative to the project. `None`: looked for
     /// where plugins are installed.
     pub source: Option<PathBuf>,
-    /// `memory`: cap of one instance's linear memory, in bytes; default 64 MB.
+    /// `memory`: cap of one instance's linear memory, in bytes; default 64 MB. Of a
+    /// native plugin, what is set aside for one, which nothing holds it to.
     pub memory: u64,
-    /// `deadline`: wall time of one call, in milliseconds; default 5 s.
+    /// `deadline`: wall time of one call, in milliseconds; default 5 s. Nothing stops
+    /// a native plugin.
     pub deadline_ms: u64,
     /// `grants`: the capabilities that it may import, such as `kv` or `wasi:http`;
     /// default none.
@@ -161,6 +194,7 @@ pub struct PluginConfig {
 impl Default for PluginConfig {
     fn default() -> Self {
         Self {
+            runtime: Runtime::Wasm,
             source: None,
             memory: 64_000_000,
             deadline_ms: 5_000,

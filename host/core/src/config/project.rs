@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::size::{format_bytes, parse_bytes, parse_millis};
 use super::walk::{At, Section};
 use super::{
-    Config, EngineConfig, HostRule, HotConfig, Interruption, LakeConfig, PluginConfig,
+    Config, EngineConfig, HostRule, HotConfig, Interruption, LakeConfig, PluginConfig, Runtime,
     SecretSource, StorageConfig, TrustConfig, table,
 };
 use crate::error::{Error, Result};
@@ -226,21 +226,28 @@ fn plugin(mut section: Section<'_>, engine: &EngineConfig) -> PluginConfig {
     if let Some(runtime) = section.string("runtime") {
         match runtime.value {
             "wasm" => {}
-            "native" => section.problems.add_with_help(
-                runtime.span,
-                "this version does not load native plugins",
-                "build the plugin as a WebAssembly component and leave `runtime` out",
-            ),
+            "native" => config.runtime = Runtime::Native,
             other => section.problems.add_with_help(
                 runtime.span,
                 format!("{other:?} is not a runtime"),
-                "write `runtime = \"wasm\"`, or leave it out",
+                "write `runtime = \"wasm\"` or `runtime = \"native\"`, or leave it out",
             ),
         }
     }
     config.source = section.name("source").map(|s| PathBuf::from(s.value));
     limits(&mut section, engine, &mut config);
-    config.allow_unsigned = section.boolean("allow_unsigned").is_some_and(|a| a.value);
+    let unsigned = section.boolean("allow_unsigned");
+    if let Some(unsigned) = &unsigned
+        && unsigned.value
+        && config.runtime == Runtime::Native
+    {
+        section.problems.add_with_help(
+            unsigned.span.clone(),
+            "a native plugin needs a signature, whatever `allow_unsigned` says",
+            "sign it with `tidelake plugin sign`, and leave `allow_unsigned` out",
+        );
+    }
+    config.allow_unsigned = unsigned.is_some_and(|a| a.value);
     config
 }
 

@@ -128,6 +128,7 @@ fn every_key_is_read() {
     assert_eq!(
         config.plugins["mask"],
         PluginConfig {
+            runtime: Runtime::Wasm,
             source: Some("plugins/mask.wasm".into()),
             memory: 32_000_000,
             deadline_ms: 250,
@@ -242,7 +243,7 @@ plugin = "stats"
 category = "class"
 
 [plugin.mask]
-runtime = "native"
+runtime = "jvm"
 memory = "8GB"
 "#;
     assert_problems(
@@ -266,7 +267,7 @@ memory = "8GB"
             (35, &["Europe/Zurch", "`Europe/Zurich`"]),
             (38, &["rollup of 1h already"]),
             (41, &["[table.quotes]", "time"]),
-            (45, &["native"]),
+            (45, &["\"jvm\" is not a runtime", "native"]),
             (46, &["8GB", "4GiB"]),
         ],
     );

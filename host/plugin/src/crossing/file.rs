@@ -66,6 +66,11 @@ impl FileQueue {
         true
     }
 
+    /// Leaves a hole, which is found when it is drained.
+    pub(crate) fn refuse(&mut self) {
+        self.refused = true;
+    }
+
     /// Bytes of the file so far.
     pub(crate) fn position(&self) -> u64 {
         self.position

@@ -30,6 +30,8 @@ pub(crate) enum Emitted {
     Same(u32),
     /// New data, already in the host's memory.
     Data(Columns),
+    /// An array of a native plugin, of a type that is yet to be looked at.
+    Array(ArrayRef),
 }
 
 /// Why an emitted batch was not taken. The call fails in any case.
@@ -82,6 +84,11 @@ impl Output {
             ))
             .with_help("report it to the plugin's author; nothing of the batch was used")),
         }
+    }
+
+    /// Fails the call, for a reason that is not the batch's own rules.
+    pub(crate) fn refuse(&mut self, rule: &str) {
+        self.refused.get_or_insert_with(|| Refused::Broken(rule.to_owned()));
     }
 
     /// Whether there is room for so much more. A value is a byte more than the guest
@@ -175,6 +182,10 @@ impl Output {
         for (field, column) in schema.fields().iter().zip(columns) {
             arrays.push(match column {
                 Emitted::Same(index) => same(input, index, rows, field)?,
+                Emitted::Array(array) => {
+                    fits(&array, rows, field, "emitted")?;
+                    array
+                }
                 Emitted::Data(columns) if columns.rows != rows => {
                     return Err(format!(
                         "column `{}` has {} rows, the batch {rows}",
@@ -228,9 +239,21 @@ fn same(
         .columns()
         .get(index as usize)
         .ok_or_else(|| format!("column `{name}` is column {index} of {}", input.num_columns()))?;
+    fits(column, rows, field, "passed through")?;
+    Ok(Arc::clone(column))
+}
+
+/// Whether a column is what was declared.
+fn fits(
+    column: &ArrayRef,
+    rows: u64,
+    field: &arrow::datatypes::Field,
+    how: &str,
+) -> Result<(), String> {
+    let name = field.name();
     if column.data_type() != field.data_type() {
         return Err(format!(
-            "column `{name}` is declared as {}, passed through as {}",
+            "column `{name}` is declared as {}, {how} as {}",
             field.data_type(),
             column.data_type()
         ));
@@ -241,7 +264,7 @@ fn same(
     if !field.is_nullable() && column.logical_null_count() > 0 {
         return Err(format!("column `{name}` is declared without nulls and has some"));
     }
-    Ok(Arc::clone(column))
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,12 +6,14 @@
 
 use std::path::Path;
 
+use tidelake_core::config::Runtime;
 use tidelake_core::plugin::PluginKind;
 use tidelake_core::{Error, Result};
 use wasmparser::{Parser, Payload};
 
 use crate::bindings::VERSIONS;
 use crate::capabilities::{self, http};
+use crate::native::look;
 use crate::trust::grants;
 use crate::{inert, text};
 
@@ -35,8 +37,10 @@ fn imports_of(kind: PluginKind) -> &'static [&'static str] {
 #[derive(Debug)]
 pub(crate) struct Inspected {
     pub(crate) kind: PluginKind,
-    /// The version of the package that it was built for.
+    /// The version of the package that it was built for, or of the native interface.
     pub(crate) version: String,
+    /// What it runs in.
+    pub(crate) runtime: Runtime,
     /// The names of all that it imports.
     pub(crate) imports: Vec<String>,
 }
@@ -49,6 +53,14 @@ fn refusal(name: &str, path: &Path, what: &str) -> Error {
 
 /// Looks at a plugin file: whether it is a plugin, for which version, of which kind.
 pub(crate) fn inspect(name: &str, path: &Path, bytes: &[u8]) -> Result<Inspected> {
+    if look::is_library(bytes) {
+        return Ok(Inspected {
+            kind: look::kind(name, path, bytes)?,
+            version: tidelake_columns::native::ABI.to_string(),
+            runtime: Runtime::Native,
+            imports: Vec::new(),
+        });
+    }
     let refuse = |what: String| refusal(name, path, &what);
     header(bytes).map_err(|(what, help)| refuse(what.to_owned()).with_help(help))?;
     let names = Names::read(bytes).map_err(|error| {
@@ -104,7 +116,12 @@ pub(crate) fn inspect(name: &str, path: &Path, bytes: &[u8]) -> Result<Inspected
     };
 
     let version = names.exports.iter().find_map(|item| ours(item)).map_or("", |(_, v)| v);
-    Ok(Inspected { kind, version: version.to_owned(), imports: names.imports })
+    Ok(Inspected {
+        kind,
+        version: version.to_owned(),
+        runtime: Runtime::Wasm,
+        imports: names.imports,
+    })
 }
 
 /// Checks that this host has what the plugin imports, for a plugin of its kind.

@@ -2,7 +2,7 @@
 //! compiled or taken from the cache, linked, asked what it is.
 
 mod cache;
-mod describe;
+pub(crate) mod describe;
 pub(crate) mod inspect;
 
 use std::io::Read;
@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tidelake_core::config::PluginConfig;
+use tidelake_core::config::lock::Signer;
+use tidelake_core::config::{PluginConfig, Runtime};
 use tidelake_core::plugin::{PluginContext, PluginInfo, PluginKind};
 use tidelake_core::{Error, Result};
 use wasmtime::Engine;
@@ -22,6 +23,7 @@ use crate::bindings::v0_1;
 use crate::capabilities;
 use crate::inert;
 use crate::interrupt::Interrupter;
+use crate::native::NativePlugin;
 use crate::options::OptionSchema;
 use crate::run::plugin::Plugin;
 use crate::run::state::{Shared, State};
@@ -30,6 +32,38 @@ use crate::trust::{Found, Origin, Vetted};
 /// The largest plugin file, in bytes. Those that bring an interpreter along are tens of
 /// megabytes; and compiling takes a multiple of a file's size, several at once.
 const LARGEST: u64 = 128 << 20;
+
+/// A plugin that can be made to work.
+#[derive(Debug, Clone)]
+pub(crate) enum Loaded {
+    /// In a sandbox.
+    Component(Arc<Plugin>),
+    /// In the host.
+    Native(Arc<NativePlugin>),
+}
+
+impl Loaded {
+    pub(crate) fn info(&self) -> &PluginInfo {
+        match self {
+            Self::Component(plugin) => &plugin.info,
+            Self::Native(plugin) => &plugin.info,
+        }
+    }
+
+    pub(crate) fn schema(&self) -> Option<&OptionSchema> {
+        match self {
+            Self::Component(plugin) => plugin.schema.as_ref(),
+            Self::Native(plugin) => Some(&plugin.schema),
+        }
+    }
+
+    pub(crate) fn signer(&self) -> Option<&Signer> {
+        match self {
+            Self::Component(plugin) => plugin.signer.as_ref(),
+            Self::Native(plugin) => plugin.signer.as_ref(),
+        }
+    }
+}
 
 /// What loading needs of the host.
 #[derive(Debug)]
@@ -46,6 +80,24 @@ pub(crate) struct Loader {
 impl Loader {
     /// Loads a vetted plugin. It must call itself by the name given, if one is.
     pub(crate) fn load(
+        &self,
+        vetted: &Vetted,
+        expected: Option<&str>,
+        shared: Arc<Shared>,
+        config: &PluginConfig,
+    ) -> Result<Loaded> {
+        Ok(match vetted.checked().runtime {
+            Runtime::Native => {
+                let plugin = NativePlugin::load(vetted, expected, shared, config)?;
+                Loaded::Native(Arc::new(plugin))
+            }
+            Runtime::Wasm => {
+                Loaded::Component(Arc::new(self.component(vetted, expected, shared, config)?))
+            }
+        })
+    }
+
+    fn component(
         &self,
         vetted: &Vetted,
         expected: Option<&str>,

@@ -32,7 +32,7 @@ impl WasmDownsampler {
         spec: &DownsampleSpec,
         options: &Value,
     ) -> Result<Self> {
-        let options = options_text(plugin, context, options)?;
+        let options = options_text(&plugin.info, plugin.schema.as_ref(), context, options)?;
         let spec = Spec {
             time_column: index(spec.time_column)?,
             bucket_column: index(spec.bucket_column)?,

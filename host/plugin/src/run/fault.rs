@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tidelake_core::plugin::PluginContext;
 use tidelake_core::{Error, ErrorKind};
 use wasmtime::Trap;
 
@@ -41,6 +42,16 @@ pub(crate) fn trapped(error: wasmtime::Error, state: &mut State, deadline: Durat
 
 /// The error that a guest returned, in its own words.
 pub(crate) fn returned(error: &GuestError, state: &State, creating: bool) -> Error {
+    returned_at(error, &state.shared.name, &state.context, creating)
+}
+
+/// The same, of any plugin.
+pub(crate) fn returned_at(
+    error: &GuestError,
+    name: &str,
+    context: &PluginContext,
+    creating: bool,
+) -> Error {
     let kind = match error.code {
         // What is wrong at the start is what the operator configured.
         ErrorCode::InvalidInput | ErrorCode::AlreadyExists if creating => ErrorKind::Config,
@@ -57,19 +68,24 @@ pub(crate) fn returned(error: &GuestError, state: &State, creating: bool) -> Err
         message if message.is_empty() => format!("{:?}, without a word why", error.code),
         message => message,
     };
-    located(Error::new(kind, message).with("plugin", &state.shared.name), state)
+    located_at(Error::new(kind, message).with("plugin", name), name, context)
 }
 
 /// Adds for whom the plugin worked.
-pub(crate) fn located(mut error: Error, state: &State) -> Error {
+pub(crate) fn located(error: Error, state: &State) -> Error {
+    located_at(error, &state.shared.name, &state.context)
+}
+
+/// The same, of any plugin.
+pub(crate) fn located_at(mut error: Error, name: &str, context: &PluginContext) -> Error {
     if !error.context().iter().any(|(key, _)| *key == "plugin") {
-        error = error.with("plugin", &state.shared.name);
+        error = error.with("plugin", name);
     }
-    if !state.context.table.is_empty() {
-        error = error.with("table", text::clean(&state.context.table, 256));
+    if !context.table.is_empty() {
+        error = error.with("table", text::clean(&context.table, 256));
     }
-    if !state.context.unit.is_empty() {
-        error = error.with("unit", text::clean(&state.context.unit, 256));
+    if !context.unit.is_empty() {
+        error = error.with("unit", text::clean(&context.unit, 256));
     }
     error
 }

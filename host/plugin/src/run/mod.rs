@@ -11,21 +11,22 @@ pub(crate) mod state;
 pub(crate) mod transform;
 pub(crate) mod writer;
 
-use tidelake_core::plugin::PluginContext;
+use tidelake_core::plugin::{PluginContext, PluginInfo};
 use tidelake_core::{Error, Result};
 
-use plugin::Plugin;
+use crate::options::OptionSchema;
 
 /// The longest text of options that is handed to a plugin.
 const OPTIONS: usize = 1 << 20;
 
 /// Options as the guest gets them: a JSON object that fits the plugin's own schema.
 pub(crate) fn options_text(
-    plugin: &Plugin,
+    info: &PluginInfo,
+    schema: Option<&OptionSchema>,
     context: &PluginContext,
     options: &serde_json::Value,
 ) -> Result<String> {
-    let name = &plugin.info.name;
+    let name = &info.name;
     let wrong = |what: &str| {
         Error::config(format!("the options of plugin `{name}` {what}"))
             .with("plugin", name)
@@ -39,7 +40,7 @@ pub(crate) fn options_text(
     if text.len() > OPTIONS {
         return Err(wrong("are longer than 1 MiB"));
     }
-    let problems = plugin.schema.as_ref().map(|schema| schema.check(options)).unwrap_or_default();
+    let problems = schema.map(|schema| schema.check(options)).unwrap_or_default();
     let Some(first) = problems.first() else { return Ok(text) };
     let all: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
     let error = wrong(&format!("do not fit: {}", all.join("; ")));

@@ -54,7 +54,7 @@ impl Plugin {
     /// Bytes of a batch that cross in one piece: a guest holds its input, its
     /// output and what it works with at the same time.
     pub(crate) fn piece(&self) -> usize {
-        (self.memory / 8).clamp(1 << 20, 32 << 20) as usize
+        piece(self.memory)
     }
 
     /// Lends an instance for one piece of work.
@@ -67,6 +67,11 @@ impl Plugin {
         instance.begin(context);
         Ok(Lease { plugin: Arc::clone(self), instance: Some(instance), resource: None })
     }
+}
+
+/// Bytes of a batch that crosses in one piece to a plugin with so much memory.
+pub(crate) fn piece(memory: u64) -> usize {
+    (memory / 8).clamp(1 << 20, 32 << 20) as usize
 }
 
 /// An instance on loan, with the resource that it works through. Dropping it
@@ -117,7 +122,7 @@ impl Lease {
 }
 
 /// Rules of output schemas that the Arrow format does not have.
-fn usable(schema: Schema) -> Result<Schema, String> {
+pub(crate) fn usable(schema: Schema) -> Result<Schema, String> {
     let fields = schema.fields();
     if fields.is_empty() || fields.len() > COLUMNS {
         return Err(format!("{} columns; possible are 1 to {COLUMNS}", fields.len()));

@@ -29,7 +29,7 @@ impl WasmTransform {
         input: &SchemaRef,
         options: &Value,
     ) -> Result<Self> {
-        let options = options_text(plugin, context, options)?;
+        let options = options_text(&plugin.info, plugin.schema.as_ref(), context, options)?;
         let mut lease = plugin.lease(context)?;
         let instance = lease.instance()?;
         let stage = instance.bind(Stage::of)?;

@@ -32,7 +32,7 @@ impl WasmWriter {
         options: &Value,
         out: Box<dyn ByteSink>,
     ) -> Result<Self> {
-        let options = options_text(plugin, context, options)?;
+        let options = options_text(&plugin.info, plugin.schema.as_ref(), context, options)?;
         let sort = sort
             .iter()
             .map(|sort| {

@@ -23,7 +23,7 @@ use crate::text;
 pub struct AddRequest {
     /// A path or `file://` URL.
     pub source: String,
-    /// The plugin's name; default: the file's, without `.wasm`.
+    /// The plugin's name; default: the file's, without its ending.
     pub name: Option<String>,
     /// Public keys, or files that hold one, whose signature is enough.
     pub trust: Vec<String>,
@@ -87,7 +87,7 @@ impl PluginHost {
             source: request.source.clone(),
             grants: wanted.iter().cloned().collect(),
         };
-        let kept = lock::plugin_path(project, &name, &locked.sha256);
+        let kept = lock::plugin_path(project, &name, &locked.sha256, checked.runtime);
         let mut files = vec![(kept.clone(), vetted.bytes())];
         files.extend(vetted.signature().map(|text| (signature_path(&kept), text.as_bytes())));
         lock::keep(project, &files, |lock| {

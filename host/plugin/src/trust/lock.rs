@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use tidelake_core::config::Runtime;
 use tidelake_core::config::lock::Lock;
 use tidelake_core::{Error, Result};
 
@@ -42,10 +43,20 @@ pub(crate) fn read(project: &Path) -> Result<Lock> {
     })
 }
 
-/// Where the file of an added plugin is.
-pub(crate) fn plugin_path(project: &Path, name: &str, sha256: &str) -> PathBuf {
+/// Where the file of a plugin is put when it is added.
+pub(crate) fn plugin_path(project: &Path, name: &str, sha256: &str, runtime: Runtime) -> PathBuf {
     let short = sha256.get(..12).unwrap_or(sha256);
-    directory(project).join(format!("{name}-{short}.wasm"))
+    directory(project).join(format!("{name}-{short}.{}", runtime.extension()))
+}
+
+/// Where the file of an added plugin is. Its digest decides whether it is the right one,
+/// not its ending.
+pub(crate) fn added_path(project: &Path, name: &str, sha256: &str) -> PathBuf {
+    let library = plugin_path(project, name, sha256, Runtime::Native);
+    match library.is_file() {
+        true => library,
+        false => plugin_path(project, name, sha256, Runtime::Wasm),
+    }
 }
 
 fn directory(project: &Path) -> PathBuf {

@@ -28,11 +28,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use tidelake_core::config::lock::{Locked, Signer};
-use tidelake_core::config::{PluginConfig, TrustConfig};
+use tidelake_core::config::{PluginConfig, Runtime, TrustConfig};
 use tidelake_core::plugin::PluginKind;
 use tidelake_core::{Error, Result};
 
 use crate::load::inspect;
+use crate::native::look;
 use crate::text;
 use signature::{Key, Verdict};
 
@@ -81,6 +82,8 @@ pub(crate) struct Rules {
     pub(crate) keys: Vec<Key>,
     /// It may run without a signature.
     pub(crate) unsigned: bool,
+    /// What the configuration says that it runs in.
+    pub(crate) runtime: Runtime,
     /// Capabilities that it was granted, by name.
     pub(crate) granted: BTreeSet<String>,
     /// Its entry in the lock, which it must match.
@@ -129,7 +132,8 @@ impl Rules {
                 None => unsigned = true,
             }
         }
-        Ok(Self { keys, unsigned, granted, pinned, ..Self::default() })
+        let runtime = config.runtime;
+        Ok(Self { keys, unsigned, runtime, granted, pinned, ..Self::default() })
     }
 }
 
@@ -157,6 +161,7 @@ pub(crate) struct Vetted {
 pub(crate) struct Checked {
     pub(crate) digest: String,
     pub(crate) kind: PluginKind,
+    pub(crate) runtime: Runtime,
     pub(crate) imports: Vec<String>,
     pub(crate) signer: Option<Signer>,
 }
@@ -168,7 +173,8 @@ impl Vetted {
         let bytes = crate::load::read(found, again)?;
         let signature = match found.origin {
             // As the program itself is: whoever could change it could change the check.
-            Origin::Installed | Origin::Built => None,
+            Origin::Installed if !look::is_library(&bytes) => None,
+            Origin::Built => None,
             _ => signature::read(&found.path).map_err(|error| {
                 refusal(found, "its signature cannot be read")
                     .with_source(error)
@@ -222,14 +228,26 @@ impl Vetted {
 fn check(found: &Found, rules: &Rules, bytes: &[u8], signature: Option<&str>) -> Result<Checked> {
     let digest = digest(bytes);
     pinned(found, rules, &digest)?;
+    let library = look::is_library(bytes);
     let signer = match found.origin {
-        Origin::Installed | Origin::Built => None,
+        Origin::Built => None,
+        _ if library || rules.runtime == Runtime::Native => {
+            native(found, rules, library)?;
+            signed_natively(found, rules, signature::verify(bytes, signature, &rules.keys))?
+        }
+        Origin::Installed => None,
         _ => signed(found, rules, signature::verify(bytes, signature, &rules.keys))?,
     };
     let looked = inspect::inspect(&found.name, &found.path, bytes)?;
     granted(found, rules, &looked.imports)?;
     inspect::offered(&found.name, &found.path, &looked)?;
-    Ok(Checked { digest, kind: looked.kind, imports: looked.imports, signer })
+    Ok(Checked {
+        digest,
+        kind: looked.kind,
+        runtime: looked.runtime,
+        imports: looked.imports,
+        signer,
+    })
 }
 
 /// SHA-256 of a plugin file, in hex.
@@ -295,6 +313,41 @@ fn signed(found: &Found, rules: &Rules, verdict: Verdict) -> Result<Option<Signe
         }
     };
     Err(refusal(found, &what).with_help(help))
+}
+
+/// The configuration says that it runs in what it was built for.
+fn native(found: &Found, rules: &Rules, library: bool) -> Result<()> {
+    let name = &found.name;
+    match (library, rules.runtime) {
+        (true, Runtime::Native) => Ok(()),
+        (true, Runtime::Wasm) => {
+            Err(refusal(found, "it is a native library, which runs without a sandbox").with_help(
+                format!(
+                    "if you trust its signer with all that this process can do, write `runtime =                      \"native\"` under [plugin.{name}]; otherwise take its component (.wasm)"
+                ),
+            ))
+        }
+        (false, _) => {
+            let what = "the configuration says `runtime = \"native\"`, and it is not a native library";
+            Err(refusal(found, what).with_help(format!(
+                "take the plugin's library (.so), or leave `runtime` out of [plugin.{name}]"
+            )))
+        }
+    }
+}
+
+/// Nobody's word takes the place of a signature here: what runs without a sandbox is what
+/// somebody answers for.
+fn signed_natively(found: &Found, rules: &Rules, verdict: Verdict) -> Result<Option<Signer>> {
+    let strict = Rules { unsigned: false, ..rules.clone() };
+    signed(found, &strict, verdict.clone()).map_err(|error| match verdict {
+        Verdict::Unsigned => error.with_help(
+            "a native library runs only with a signature by a key that is trusted, and \
+             `allow_unsigned` does not change that: get its .minisig file, or sign it with \
+             `tidelake plugin sign`",
+        ),
+        _ => error,
+    })
 }
 
 /// All that it can reach beyond its data was granted.

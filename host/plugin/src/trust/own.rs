@@ -3,7 +3,8 @@
 //! Testing and measuring a plugin is running it, and whoever does so has named the file.
 //! So its signature is not asked for: a new build would not fit the signature of the one
 //! before it. Everything else holds as ever: it is a plugin for this host, it runs in its
-//! sandbox and under its limits, and capabilities need a grant.
+//! sandbox and under its limits, and capabilities need a grant. A native library that its
+//! author names runs here too, without a sandbox, as the tests of its crate do.
 
 use std::path::{Path, PathBuf};
 

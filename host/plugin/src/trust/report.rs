@@ -6,8 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use tidelake_core::config::PluginConfig;
 use tidelake_core::config::lock::Signer;
+use tidelake_core::config::{PluginConfig, Runtime};
 use tidelake_core::plugin::{PluginInfo, PluginKind};
 use tidelake_core::{Error, Result};
 
@@ -45,7 +45,9 @@ pub struct PluginReport {
     pub sha256: String,
     /// Its world.
     pub kind: PluginKind,
-    /// Version of `tidelake:plugin` that it was built for.
+    /// What it runs in.
+    pub runtime: Runtime,
+    /// Version of `tidelake:plugin` that it was built for, or of the native interface.
     pub interface: String,
     /// All that it imports.
     pub imports: Vec<Import>,
@@ -89,7 +91,8 @@ impl PluginHost {
     /// Looks at one plugin.
     pub fn inspect(&self, request: &InspectRequest) -> Result<PluginReport> {
         let target = &request.target;
-        let is_file = target.ends_with(".wasm") || target.contains(['/', '\\']);
+        let is_file =
+            target.ends_with(".wasm") || target.ends_with(".so") || target.contains(['/', '\\']);
         let is_file = is_file || Path::new(target).is_file();
         let (found, mut rules) = match is_file {
             true => {
@@ -135,6 +138,7 @@ impl PluginHost {
             size,
             sha256,
             kind: looked.kind,
+            runtime: looked.runtime,
             interface: text::clean(&looked.version, 64),
             imports: looked.imports.iter().map(import).collect(),
             signature,
@@ -167,7 +171,7 @@ impl PluginHost {
                 Err(_) => (None, None),
             };
             let signer = match &info {
-                Ok(_) => self.plugin(&name).ok().and_then(|plugin| plugin.signer.clone()),
+                Ok(_) => self.plugin(&name).ok().and_then(|plugin| plugin.signer().cloned()),
                 Err(_) => pinned.as_ref().and_then(|pinned| pinned.signer.clone()),
             };
             let rules = self.rules(&name, pinned).unwrap_or_default();

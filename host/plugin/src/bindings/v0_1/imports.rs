@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tidelake_columns::{Columns, Node as ColumnNode};
+use tidelake_core::plugin::PluginContext;
 use wasmtime::component::{
     ComponentNamedList, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
     WasmList, WasmStr,
@@ -282,13 +283,16 @@ fn metrics(mut interface: LinkerInstance<'_, State>) -> Result<()> {
 fn config(mut interface: LinkerInstance<'_, State>) -> Result<()> {
     func(&mut interface, "get", |cx: Cx<'_>, (key,): (WasmStr,)| {
         let key = key.to_str(&cx)?;
-        let context = &cx.data().context;
-        let value = match &*key {
-            "table" => Some(context.table.clone()),
-            "unit" => Some(context.unit.clone()),
-            "host-version" => Some(env!("CARGO_PKG_VERSION").to_owned()),
-            _ => None,
-        };
-        Ok((value,))
+        Ok((config_value(&cx.data().context, &key),))
     })
+}
+
+/// The value of a key of `config`.
+pub(crate) fn config_value(context: &PluginContext, key: &str) -> Option<String> {
+    match key {
+        "table" => Some(context.table.clone()),
+        "unit" => Some(context.unit.clone()),
+        "host-version" => Some(env!("CARGO_PKG_VERSION").to_owned()),
+        _ => None,
+    }
 }

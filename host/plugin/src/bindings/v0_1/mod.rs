@@ -9,5 +9,5 @@ pub(crate) mod objects;
 mod types;
 
 pub(crate) use exports::{Aggregator, Answer, Describe, Objects, Stage, Writer};
-pub(crate) use imports::{func, link};
+pub(crate) use imports::{config_value, func, link};
 pub(crate) use types::{BatchHandle, Create, ErrorCode, GuestError, SortColumn, Spec};
