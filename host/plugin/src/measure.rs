@@ -28,7 +28,7 @@ const BATCH: usize = 65_536;
 /// Rows of a bucket, for downsamplers.
 const BUCKET_ROWS: usize = 60;
 /// Name of the bucket column.
-const BUCKET: &str = "bucket of the host";
+pub(crate) const BUCKET: &str = "bucket of the host";
 
 /// What was measured.
 #[derive(Debug, Clone)]
@@ -175,7 +175,11 @@ fn batches(kind: PluginKind, subject: &Subject, rows: usize) -> Result<Vec<Recor
 }
 
 /// A batch with the start of each row's bucket as its last column, as the engine adds it.
-fn with_bucket(batch: &RecordBatch, subject: &Subject, start: usize) -> Result<RecordBatch> {
+pub(crate) fn with_bucket(
+    batch: &RecordBatch,
+    subject: &Subject,
+    start: usize,
+) -> Result<RecordBatch> {
     let schema = batch.schema();
     let time = time(subject)?;
     let data_type = schema.field_with_name(time)?.data_type().clone();

@@ -30,6 +30,27 @@ pub fn plugins() -> PathBuf {
     path
 }
 
+/// A plugin built as a native library.
+pub fn native_plugin(name: &str) -> PathBuf {
+    let path = repository().join("target/plugins-native").join(format!("{name}.so"));
+    assert!(path.exists(), "{} is missing: build it with `make plugins-native`", path.display());
+    path
+}
+
+/// Signs a file of a project with the key of a name, which is made when it is not there yet;
+/// the public key.
+pub fn sign(project: &Project, name: &str, file: &std::path::Path) -> String {
+    let key = project.root.join(name);
+    let (key, file) = (key.to_string_lossy(), file.to_string_lossy());
+    let (secret, public) = (format!("{key}.key"), format!("{key}.pub"));
+    if !std::path::Path::new(&secret).exists() {
+        project.run(&["plugin", "keygen", &key, "--no-password"]).success();
+    }
+    project.run(&["plugin", "sign", &file, "--key", &secret]).success();
+    let text = std::fs::read_to_string(public).unwrap();
+    text.lines().find(|line| line.starts_with("RW")).unwrap().to_owned()
+}
+
 /// Compiled plugins, shared by all scenarios so that each is compiled once.
 pub fn plugin_cache() -> PathBuf {
     repository().join("target/test-plugin-cache")

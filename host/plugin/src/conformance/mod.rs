@@ -18,6 +18,7 @@
 //!
 //! A crash, an internal error or a broken batch is a failure everywhere.
 
+mod agree;
 mod downsampler;
 mod judge;
 mod transform;
@@ -33,6 +34,7 @@ use tidelake_columns::samples::{Flavour, Samples};
 use tidelake_core::plugin::{PluginContext, PluginInfo, PluginKind, Plugins};
 use tidelake_core::{Error, Result};
 
+pub use agree::agree;
 pub use writer::{ReadBack, Reader};
 
 /// Rows of an ordinary batch.

@@ -295,10 +295,10 @@ fn equal(batch: &RecordBatch, found: &RecordBatch) -> Result<(), String> {
 
 /// A file in memory.
 #[derive(Clone, Default)]
-struct File(Arc<Mutex<Vec<u8>>>);
+pub(super) struct File(Arc<Mutex<Vec<u8>>>);
 
 impl File {
-    fn take(&self) -> Vec<u8> {
+    pub(super) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -18,6 +18,9 @@
 mod border;
 pub(crate) mod host;
 mod stages;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 pub use border::{Runs, plugin};
 pub use stages::{Aggregator, Stage, Writer};
