@@ -84,6 +84,7 @@ test-plugins: plugins
 		echo "cargo test ($$workspace)"; \
 		cargo test --workspace --manifest-path $$workspace $(GUESTS) $(LOCKED); \
 	done
+	cargo test -p tidelake-sdk --lib --features tidelake-sdk/native $(LOCKED) -- native
 
 plugins: toolchain ## Builds the plugins as WebAssembly components
 	plugins/build.sh

@@ -116,7 +116,7 @@ fn without_a_good_signature_or_the_word_native_nothing_runs() {
 #[test]
 fn what_is_no_plugin_of_this_version_does_not_run() {
     for (mark, says) in [
-        ("nothing", ["not a tidelake plugin", "tidelake-sdk/native"]),
+        ("nothing", ["not a tidelake plugin", "plugin build --native"]),
         ("tidelake-native-plugin:abi=7:kind=transform:", ["version 7", "speaks version 1"]),
         ("tidelake-native-plugin:abi=1:kind=storage-backend:", ["`storage-backend`", "native"]),
     ] {

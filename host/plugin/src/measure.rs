@@ -48,6 +48,11 @@ impl Measured {
     pub fn median(&self) -> Duration {
         self.times.get(self.times.len() / 2).copied().unwrap_or_default()
     }
+
+    /// How many times as long this took as the same work did elsewhere, by the medians.
+    pub fn times_as_long_as(&self, other: &Self) -> f64 {
+        self.median().as_secs_f64() / other.median().as_secs_f64().max(f64::MIN_POSITIVE)
+    }
 }
 
 /// How long it takes until a plugin can be used.

@@ -64,7 +64,7 @@
 //!
 //! Build the crate (`crate-type = ["cdylib", "rlib"]`) for `wasm32-wasip2` and the
 //! result is a plugin. It also builds natively, where [`testing`] runs it inside
-//! unit tests; and with `--features tidelake-sdk/native` the very source becomes a native
+//! unit tests; and with `tidelake plugin build --native` the very source becomes a native
 //! plugin, for hosts that trust it fully.
 //!
 //! A panic ends the instance with the message in the operator's log and fails the

@@ -70,27 +70,30 @@ pub(crate) fn per_second(amount: u64, time: Duration) -> f64 {
     amount as f64 / time.as_secs_f64().max(1e-9)
 }
 
-/// Writes what was measured.
+/// So many of something in each second: at worst, in the middle, at best.
+fn rates(measured: &Measured, amount: u64) -> (f64, f64, f64) {
+    let at = |time: Option<&Duration>| time.map_or(0.0, |t| per_second(amount, *t));
+    let middle = per_second(amount, measured.median());
+    (at(measured.times.last()), middle, at(measured.times.first()))
+}
+
+/// Writes what was measured, beside a native build if there is one.
 pub(crate) fn write_bench(
     out: &mut dyn Write,
     info: &PluginInfo,
     ready: Readiness,
     measured: &Measured,
+    native: Option<&Measured>,
 ) -> Result<()> {
     let stats = &measured.stats;
     let times = measured.times.len() as u64;
-    let rate = |amount: u64| {
-        let at = |time: Option<&Duration>| time.map_or(0.0, |t| per_second(amount, *t));
-        let middle = per_second(amount, measured.median());
-        (at(measured.times.last()), middle, at(measured.times.first()))
-    };
     let share = |part: Duration| {
         let share = part.as_secs_f64() / stats.busy.as_secs_f64().max(1e-9) * 100.0;
         format!("{share:.1} %")
     };
     let each = |total: u64| total / times.max(1);
-    let (slow, rows, fast) = rate(measured.rows);
-    let (_, mb, _) = rate(measured.bytes);
+    let (slow, rows, fast) = rates(measured, measured.rows);
+    let (_, mb, _) = rates(measured, measured.bytes);
     let guest = stats.busy.saturating_sub(stats.crossing).saturating_sub(stats.codec);
     let made = Duration::from_nanos(
         (stats.instantiation.as_nanos() / u128::from(stats.instances.max(1))) as u64,
@@ -122,6 +125,14 @@ pub(crate) fn write_bench(
         ("ready, from cache", millis(ready.cached), "every other time".to_owned()),
     ] {
         shown.add_row([what.to_owned(), figure, note]);
+    }
+    if let Some(native) = native {
+        let (slow, rows, fast) = rates(native, native.rows);
+        let spread = format!("median; {} to {}", count(slow as u64), count(fast as u64));
+        shown.add_row(["native, rows/s".to_owned(), count(rows as u64), spread]);
+        let ratio = format!("{:.2}", measured.times_as_long_as(native));
+        let note = "times as long as natively".to_owned();
+        shown.add_row(["component / native".to_owned(), ratio, note]);
     }
     write!(out, "{}", table::lines(&shown, ""))
 }

@@ -388,3 +388,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_plugin_runs_natively_only_where_that_is_written() {
+    let parsed = |text: &str| parse(&format!("[plugin.mask]\n{text}"));
+    assert_eq!(parsed("memory = \"8MB\"").unwrap().plugins["mask"].runtime, Runtime::Wasm);
+    assert_eq!(parsed("runtime = \"wasm\"").unwrap().plugins["mask"].runtime, Runtime::Wasm);
+    assert_eq!(parsed("runtime = \"native\"").unwrap().plugins["mask"].runtime, Runtime::Native);
+    let problems = parsed("runtime = \"native\"\nallow_unsigned = true").unwrap_err();
+    assert!(problems[0].message.contains("needs a signature"), "{problems:?}");
+    assert!(problems[0].help.as_deref().is_some_and(|help| help.contains("plugin sign")));
+}

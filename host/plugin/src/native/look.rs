@@ -9,7 +9,7 @@ use tidelake_core::{Error, Result};
 use crate::text;
 
 /// How native plugins are built.
-const BUILD: &str = "build it with `cargo build --release --features tidelake-sdk/native`";
+const BUILD: &str = "build it with `tidelake plugin build --native`";
 
 /// Beginnings of files that are native libraries: ELF, Mach-O in its variants, PE.
 const MAGIC: [&[u8]; 6] = [

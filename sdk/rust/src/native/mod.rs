@@ -4,16 +4,25 @@
 //! beside itself, with full speed and full trust:
 //!
 //! ```console
-//! $ cargo build --release --features tidelake-sdk/native
+//! $ tidelake plugin build --native
 //! ```
+//!
+//! which is `cargo build --release --features tidelake-sdk/native`, and
+//! `--config profile.release.panic="unwind"`.
 //!
 //! The export macros export its three symbols (`tidelake_columns::native` says which) only
 //! in such a build: the library that tests and benches link has none, so that any number
-//! of plugins fit into one program. It must unwind (`panic = "unwind"`, Cargo's default):
-//! a panic is caught at the border and fails the unit of work.
+//! of plugins fit into one program. It must unwind: a panic is caught at the border and fails
+//! the unit of work.
 //!
 //! Arrays cross by the Arrow C Data Interface, without a copy. A stage may be called from one
 //! thread after the other, so a plugin that is exported natively is `Send`.
+
+#[cfg(panic = "abort")]
+compile_error!(
+    "a native plugin has to unwind when it panics, or it would take the host down: build it with \
+     `tidelake plugin build --native`, or with `--config profile.release.panic=\"unwind\"`"
+);
 
 mod border;
 pub(crate) mod host;

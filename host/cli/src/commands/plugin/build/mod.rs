@@ -26,6 +26,9 @@ pub(crate) struct Build {
     /// The plugin's project
     #[arg(value_name = "DIR", default_value = ".")]
     dir: PathBuf,
+    /// Build a native library instead, for hosts that trust it with everything
+    #[arg(long)]
+    native: bool,
 }
 
 /// A language that plugins are written in.
@@ -37,10 +40,12 @@ struct Language {
     /// Makes the component of the project in a directory, and says where it is. The tools
     /// of the language speak to the user, on standard error.
     component: fn(&Path) -> Result<PathBuf, Failure>,
+    /// The same for a native library.
+    library: fn(&Path) -> Result<PathBuf, Failure>,
 }
 
 /// All of them; the first whose file is there builds.
-const LANGUAGES: [Language; 1] = [rust::LANGUAGE];
+static LANGUAGES: [Language; 1] = [rust::LANGUAGE];
 
 /// What was built.
 #[derive(Debug)]
@@ -53,7 +58,10 @@ pub(super) struct Built {
 
 /// Builds the project and shows what came out.
 pub(super) async fn run(global: &Global, args: Build, out: Out<'_>) -> Result<(), Failure> {
-    let file = component(&args.dir)?;
+    let file = match args.native {
+        true => (language(&args.dir)?.library)(&args.dir)?,
+        false => component(&args.dir)?,
+    };
     let built = look(&file, &read_sample(Some(&args.dir), None)?).await?;
     if global.json {
         return print_json(out, &to_json(&built));
@@ -61,25 +69,32 @@ pub(super) async fn run(global: &Global, args: Build, out: Out<'_>) -> Result<()
     render::author::write_built(out, &built.report, &built.info)?;
     let dir = args.dir.display();
     let target = if args.dir == Path::new(".") { String::new() } else { format!(" {dir}") };
+    if args.native {
+        let native = built.report.path.display();
+        return Ok(writeln!(out, "next:\n  tidelake plugin bench{target} --native {native}")?);
+    }
     Ok(writeln!(out, "next:\n  tidelake plugin test{target}")?)
 }
 
 /// The component of the project in a directory, made anew if anything changed.
 pub(super) fn component(dir: &Path) -> Result<PathBuf, Failure> {
+    (language(dir)?.component)(dir)
+}
+
+/// What the project in a directory is written in.
+fn language(dir: &Path) -> Result<&'static Language, Failure> {
     let found = LANGUAGES.iter().find(|language| dir.join(language.marker).is_file());
-    match found {
-        Some(language) => (language.component)(dir),
-        None => {
-            let known = LANGUAGES.map(|l| format!("{} ({})", l.marker, l.name)).join(", ");
-            Err(Error::not_found("there is no plugin's project here")
-                .with("directory", dir.display())
-                .with_help(format!(
-                    "a project has one of {known}; `tidelake plugin new --kind transform DIR` \
-                     starts one"
-                ))
-                .into())
-        }
-    }
+    found.ok_or_else(|| {
+        let known = LANGUAGES.iter().map(|l| format!("{} ({})", l.marker, l.name));
+        let known = known.collect::<Vec<_>>().join(", ");
+        Error::not_found("there is no plugin's project here")
+            .with("directory", dir.display())
+            .with_help(format!(
+                "a project has one of {known}; `tidelake plugin new --kind transform DIR` \
+                 starts one"
+            ))
+            .into()
+    })
 }
 
 /// Looks at a component, and asks it what it is.

@@ -1,4 +1,4 @@
-//! Rust: `cargo build` for `wasm32-wasip2`, which gives a component at once.
+//! Rust: `cargo build` for `wasm32-wasip2`, which gives a component at once; natively, a library.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,8 @@ use super::Language;
 use crate::failure::Failure;
 
 /// What a project in Rust is, and how it is built.
-pub(super) const LANGUAGE: Language = Language { name: "Rust", marker: "Cargo.toml", component };
+pub(super) const LANGUAGE: Language =
+    Language { name: "Rust", marker: "Cargo.toml", component, library };
 
 const TARGET: &str = "wasm32-wasip2";
 
@@ -22,12 +23,13 @@ const FLAGS: &str = "target.wasm32-wasip2.rustflags=[\"-Ctarget-feature=+simd128
 /// Flags meant for native code: they would replace those of the project.
 const NATIVE_FLAGS: [&str; 3] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS"];
 
+/// What a native library is built with: its symbols are exported, and a panic unwinds as
+/// far as its border.
+const NATIVE: [&str; 4] =
+    ["--features", "tidelake-sdk/native", "--config", "profile.release.panic=\"unwind\""];
+
 fn component(dir: &Path) -> Result<PathBuf, Failure> {
-    let dir = dir.canonicalize().map_err(|error| {
-        Error::input("the project cannot be read")
-            .with("directory", dir.display())
-            .with_source(error)
-    })?;
+    let dir = canonical(dir)?;
     let package = package(&dir)?;
     let has_target = has_target(&dir);
     if !has_target? {
@@ -36,12 +38,32 @@ fn component(dir: &Path) -> Result<PathBuf, Failure> {
             .with_help(format!("rustup target add {TARGET}"))
             .into());
     }
-    let mut cargo = cargo(&dir);
-    cargo.args(["build", "--release", "--lib", "--target", TARGET, "--package", &package]);
-    cargo.arg("--message-format=json-render-diagnostics");
+    let mut arguments = vec!["--target", TARGET];
     if !configured(&dir) {
-        cargo.args(["--config", FLAGS]);
+        arguments.extend(["--config", FLAGS]);
     }
+    build(&dir, &package, &arguments, "wasm")
+}
+
+fn library(dir: &Path) -> Result<PathBuf, Failure> {
+    let dir = canonical(dir)?;
+    build(&dir, &package(&dir)?, &NATIVE, std::env::consts::DLL_EXTENSION)
+}
+
+fn canonical(dir: &Path) -> Result<PathBuf, Failure> {
+    dir.canonicalize().map_err(|error| {
+        Error::input("the project cannot be read")
+            .with("directory", dir.display())
+            .with_source(error)
+            .into()
+    })
+}
+
+/// Builds the library of a package; the file with this ending is what is wanted.
+fn build(dir: &Path, package: &str, arguments: &[&str], ending: &str) -> Result<PathBuf, Failure> {
+    let mut cargo = cargo(dir);
+    cargo.args(["build", "--release", "--lib", "--package", package]).args(arguments);
+    cargo.arg("--message-format=json-render-diagnostics");
     // A dependency bakes random seeds into what it compiles; with a fixed one the same
     // source gives the same component.
     if std::env::var_os("CONST_RANDOM_SEED").is_none() {
@@ -55,8 +77,8 @@ fn component(dir: &Path) -> Result<PathBuf, Failure> {
             .into());
     }
     let messages = String::from_utf8_lossy(&output.stdout);
-    artifact(&messages, &package).ok_or_else(|| {
-        Error::internal("cargo does not say which component it made")
+    artifact(&messages, package, ending).ok_or_else(|| {
+        Error::internal("cargo does not say which file it made")
             .with("directory", dir.display())
             .into()
     })
@@ -64,14 +86,14 @@ fn component(dir: &Path) -> Result<PathBuf, Failure> {
 
 /// The component among cargo's messages, one JSON object a line: of this package, which
 /// may have dependencies that are plugins, too.
-fn artifact(messages: &str, package: &str) -> Option<PathBuf> {
+fn artifact(messages: &str, package: &str, ending: &str) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let ours = messages.filter(|m| {
         m["reason"] == "compiler-artifact" && m["package_id"] == package && is_library(&m["target"])
     });
     let files = ours.flat_map(|m| m["filenames"].as_array().cloned().unwrap_or_default());
     let mut files = files.filter_map(|file| file.as_str().map(PathBuf::from));
-    files.rfind(|file| file.extension().is_some_and(|ending| ending == "wasm"))
+    files.rfind(|file| file.extension().is_some_and(|own| own == ending))
 }
 
 fn is_library(target: &Value) -> bool {
@@ -170,7 +192,7 @@ mod tests {
             "{\"reason\":\"build-finished\",\"success\":true}".to_owned(),
         ]
         .join("\n");
-        assert_eq!(artifact(&messages, "mine"), Some(PathBuf::from("/t/mine.wasm")));
-        assert_eq!(artifact(&messages, "other"), None);
+        assert_eq!(artifact(&messages, "mine", "wasm"), Some(PathBuf::from("/t/mine.wasm")));
+        assert_eq!(artifact(&messages, "other", "wasm"), None);
     }
 }
