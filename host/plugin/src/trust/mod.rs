@@ -339,15 +339,14 @@ fn native(found: &Found, rules: &Rules, library: bool) -> Result<()> {
 /// Nobody's word takes the place of a signature here: what runs without a sandbox is what
 /// somebody answers for.
 fn signed_natively(found: &Found, rules: &Rules, verdict: Verdict) -> Result<Option<Signer>> {
-    let strict = Rules { unsigned: false, ..rules.clone() };
-    signed(found, &strict, verdict.clone()).map_err(|error| match verdict {
-        Verdict::Unsigned => error.with_help(
+    if verdict == Verdict::Unsigned {
+        return Err(refusal(found, "it is not signed").with_help(
             "a native library runs only with a signature by a key that is trusted, and \
              `allow_unsigned` does not change that: get its .minisig file, or sign it with \
              `tidelake plugin sign`",
-        ),
-        _ => error,
-    })
+        ));
+    }
+    signed(found, &Rules { unsigned: false, ..rules.clone() }, verdict)
 }
 
 /// All that it can reach beyond its data was granted.
