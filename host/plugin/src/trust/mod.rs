@@ -323,7 +323,7 @@ fn native(found: &Found, rules: &Rules, library: bool) -> Result<()> {
         (true, Runtime::Wasm) => {
             Err(refusal(found, "it is a native library, which runs without a sandbox").with_help(
                 format!(
-                    "if you trust its signer with all that this process can do, write `runtime =                      \"native\"` under [plugin.{name}]; otherwise take its component (.wasm)"
+                    "if you trust its signer with all that this process can do, write `runtime = \"native\"` under [plugin.{name}]; otherwise take its component (.wasm)"
                 ),
             ))
         }
