@@ -66,7 +66,7 @@ pub fn agree(
             for flavour in [Flavour::Ordinary, Flavour::Nulls] {
                 let batch = samples.batch_of(&schema, 0..ROWS, flavour, 0)?;
                 let further = schema.fields().last().map(|f| f.data_type().to_string());
-                compare(&[batch.clone()])
+                compare(std::slice::from_ref(&batch))
                     .and_then(|_| compare(&[sliced(&batch)?]))
                     .map_err(|why| format!("{}: {why}", further.unwrap_or_default()))?;
             }

@@ -46,7 +46,7 @@ pub(super) fn load(bytes: &[u8], checked: &Checked) -> Result<&'static Library, 
     if let Some(library) = loaded.get(&checked.digest) {
         return Ok(library);
     }
-    // Even of one that is refused below code may have run; it is not loaded twice, either.
+    // Of one that is refused below, code has run by now: it was signed, and stays.
     let library: &'static libloading::Library = Box::leak(Box::new(open(bytes)?));
     let plugin = symbols(library)?;
     let kind = match checked.kind {

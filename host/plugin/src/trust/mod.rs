@@ -323,12 +323,15 @@ fn native(found: &Found, rules: &Rules, library: bool) -> Result<()> {
         (true, Runtime::Wasm) => {
             Err(refusal(found, "it is a native library, which runs without a sandbox").with_help(
                 format!(
-                    "if you trust its signer with all that this process can do, write `runtime = \"native\"` under [plugin.{name}]; otherwise take its component (.wasm)"
+                    "if you trust its signer with all that this process can do, write \
+                     `runtime = \"native\"` under [plugin.{name}]; otherwise take its component \
+                     (.wasm)"
                 ),
             ))
         }
         (false, _) => {
-            let what = "the configuration says `runtime = \"native\"`, and it is not a native library";
+            let what =
+                "the configuration says `runtime = \"native\"`, and it is not a native library";
             Err(refusal(found, what).with_help(format!(
                 "take the plugin's library (.so), or leave `runtime` out of [plugin.{name}]"
             )))
