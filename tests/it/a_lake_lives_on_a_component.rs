@@ -124,6 +124,34 @@ fn our_own_log_on_a_component_is_a_lake_like_any_other() {
     moved(&Server::start(), "parquet");
 }
 
+/// A backend that says it has done what it has not: nothing is let go of for its sake.
+#[test]
+fn a_backend_that_lies_about_writes_is_given_no_rows_to_lose() {
+    let now = "2024-03-20T00:00:00Z";
+    for (lie, says, untouched) in [
+        ("lost", "what it says it has written is not there", true),
+        ("overwrites", "replaces an object that it was told only to create", true),
+        // Honest about small things.
+        ("lost-data", "there is no such file in the lake", false),
+    ] {
+        let server = Server::start();
+        let lying = lake(&server).replace("secret = \"key\"", &format!("lie = {lie:?}"));
+        let project = Project::new(&(lying + &ticks::config("delta", "")));
+        let rows = Ticks::new(3).day(Micros::parse("2024-03-01").unwrap(), 300);
+        let file = project.write("day.csv", ticks::csv(&rows));
+        with_secret(&project, &["ingest", "ticks", file.to_str().unwrap()]).success();
+        with_secret(&project, &["run", "--now", now]).fails(1, &[says]);
+        let lake = server.names();
+        assert!(!untouched || !lake.iter().any(|name| name.starts_with("ticks/")), "{lake:?}");
+        // Nor by another run, which finds what the first one committed.
+        with_secret(&project, &["run", "--now", now]).fails(1, &[says]);
+        let status = with_secret(&project, &["status", "--json", "--now", now]).success();
+        let status: Value = serde_json::from_str(&status.stdout).unwrap();
+        let rows = |tier: &str| status[0][tier]["rows"].as_u64().unwrap();
+        assert_eq!(rows("hot") + rows("warm"), 300, "{lie}: {status}");
+    }
+}
+
 #[test]
 fn eight_hosts_commit_to_one_delta_table() {
     let server = Server::start();

@@ -64,6 +64,9 @@ impl Engine {
         let config = &self.parts.config;
         let budget = budget(&config.engine, &config.plugins, spec, &self.parts.root)?;
         let exports = decision.actions.iter().any(|a| matches!(a, Action::Export { .. }));
+        if !decision.actions.is_empty() {
+            self.parts.lake.prove().await?;
+        }
         let Some(mut state) =
             self.lake_state(spec, &chain, &writer, &mut gathered, exports).await?
         else {
