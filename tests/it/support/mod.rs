@@ -1,8 +1,11 @@
 //! What scenarios share: projects in temporary directories, the real binary, oracles.
 
+pub mod flaky;
+pub mod lakes;
 pub mod objects;
 pub mod oracle;
 pub mod project;
+pub mod s3;
 pub mod ticks;
 
 pub use project::{Outcome, Project};

@@ -35,47 +35,72 @@ impl Locked {
 
 /// The conditions of reading, which `s3s-fs` does not look at.
 fn readable(
-    now: Option<&ETag>,
-    if_match: Option<&ETagCondition>,
-    if_none_match: Option<&ETagCondition>,
+    now: &Option<ETag>,
+    if_match: Option<ETagCondition>,
+    if_none_match: Option<ETagCondition>,
 ) -> S3Result<()> {
     let is = |condition: &ETagCondition| match (condition.as_etag(), now) {
         (Some(wanted), Some(now)) => wanted.value() == now.value(),
         (None, _) => true,
         (_, None) => false,
     };
-    if if_match.is_some_and(|wanted| !is(wanted)) {
+    if if_match.is_some_and(|wanted| !is(&wanted)) {
         return Err(s3_error!(PreconditionFailed));
     }
-    if if_none_match.is_some_and(is) {
+    if if_none_match.is_some_and(|unwanted| is(&unwanted)) {
         return Err(s3_error!(NotModified));
     }
     Ok(())
 }
 
-/// Operations that are passed on as they are.
-macro_rules! passed {
-    ($($name:ident: $input:ty => $output:ty,)*) => {$(
-        async fn $name(&self, request: S3Request<$input>) -> Reply<$output> {
-            self.inner.$name(request).await
+/// The trait, of operations that are passed on as they are, of such that write a key,
+/// one at a time for each.
+macro_rules! server {
+    (
+        passed { $($passed:ident: $passed_input:ty => $passed_output:ty,)* }
+        alone { $($alone:ident: $alone_input:ty => $alone_output:ty,)* }
+    ) => {
+        #[async_trait::async_trait]
+        impl S3 for Locked {
+            $(async fn $passed(&self, request: S3Request<$passed_input>) -> Reply<$passed_output> {
+                self.inner.$passed(request).await
+            })*
+
+            $(async fn $alone(&self, request: S3Request<$alone_input>) -> Reply<$alone_output> {
+                let lock = self.lock(&request.input.bucket, &request.input.key);
+                let _alone = lock.write().await;
+                self.inner.$alone(request).await
+            })*
+
+            async fn get_object(
+                &self,
+                request: S3Request<GetObjectInput>,
+            ) -> Reply<GetObjectOutput> {
+                let lock = self.lock(&request.input.bucket, &request.input.key);
+                let _unchanged = lock.read().await;
+                let GetObjectInput { if_match, if_none_match, .. } = request.input.clone();
+                let response = self.inner.get_object(request).await?;
+                readable(&response.output.e_tag, if_match, if_none_match)?;
+                Ok(response)
+            }
+
+            async fn head_object(
+                &self,
+                request: S3Request<HeadObjectInput>,
+            ) -> Reply<HeadObjectOutput> {
+                let lock = self.lock(&request.input.bucket, &request.input.key);
+                let _unchanged = lock.read().await;
+                let HeadObjectInput { if_match, if_none_match, .. } = request.input.clone();
+                let response = self.inner.head_object(request).await?;
+                readable(&response.output.e_tag, if_match, if_none_match)?;
+                Ok(response)
+            }
         }
-    )*};
+    };
 }
 
-/// Operations that write a key, one at a time for each.
-macro_rules! alone {
-    ($($name:ident: $input:ty => $output:ty,)*) => {$(
-        async fn $name(&self, request: S3Request<$input>) -> Reply<$output> {
-            let lock = self.lock(&request.input.bucket, &request.input.key);
-            let _alone = lock.write().await;
-            self.inner.$name(request).await
-        }
-    )*};
-}
-
-#[async_trait::async_trait]
-impl S3 for Locked {
-    passed! {
+server! {
+    passed {
         abort_multipart_upload: AbortMultipartUploadInput => AbortMultipartUploadOutput,
         create_multipart_upload: CreateMultipartUploadInput => CreateMultipartUploadOutput,
         delete_objects: DeleteObjectsInput => DeleteObjectsOutput,
@@ -85,32 +110,11 @@ impl S3 for Locked {
         upload_part: UploadPartInput => UploadPartOutput,
         upload_part_copy: UploadPartCopyInput => UploadPartCopyOutput,
     }
-
-    alone! {
+    alone {
         complete_multipart_upload: CompleteMultipartUploadInput => CompleteMultipartUploadOutput,
         copy_object: CopyObjectInput => CopyObjectOutput,
         delete_object: DeleteObjectInput => DeleteObjectOutput,
         put_object: PutObjectInput => PutObjectOutput,
-    }
-
-    async fn get_object(&self, request: S3Request<GetObjectInput>) -> Reply<GetObjectOutput> {
-        let lock = self.lock(&request.input.bucket, &request.input.key);
-        let _unchanged = lock.read().await;
-        let (if_match, if_none_match) =
-            (request.input.if_match.clone(), request.input.if_none_match.clone());
-        let response = self.inner.get_object(request).await?;
-        readable(response.output.e_tag.as_ref(), if_match.as_ref(), if_none_match.as_ref())?;
-        Ok(response)
-    }
-
-    async fn head_object(&self, request: S3Request<HeadObjectInput>) -> Reply<HeadObjectOutput> {
-        let lock = self.lock(&request.input.bucket, &request.input.key);
-        let _unchanged = lock.read().await;
-        let (if_match, if_none_match) =
-            (request.input.if_match.clone(), request.input.if_none_match.clone());
-        let response = self.inner.head_object(request).await?;
-        readable(response.output.e_tag.as_ref(), if_match.as_ref(), if_none_match.as_ref())?;
-        Ok(response)
     }
 }
 
