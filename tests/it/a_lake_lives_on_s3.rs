@@ -79,7 +79,8 @@ async fn large_copies_replace_nothing_either() {
         let store = store(&server);
         let [from, to] = ["from a%2Fb", "to"].map(Path::from);
         // More than is carried, so that the server copies it as a part of an upload.
-        let bytes: Vec<u8> = (0..11u32 << 20).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let bytes: Vec<u8> =
+            (0..11u32 << 20).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         store.put(&from, bytes.clone().into()).await.unwrap();
         store.copy_if_not_exists(&from, &to).await.unwrap();
         assert!(store.get(&to).await.unwrap().bytes().await.unwrap() == bytes);
@@ -217,8 +218,28 @@ async fn what_is_wrong_is_told_with_what_to_do() {
     std::fs::remove_file(s3s.dir.path().join("secret_key")).unwrap();
     let error = known.get(&x).await.map(drop).unwrap_err();
     assert!(shown(&error).contains("secret_key"), "{}", shown(&error));
-    let project = Project::new(
-        &moto.lake("p", &moto.endpoint()).replace("endpoint =", "end_point ="),
-    );
+    let project =
+        Project::new(&moto.lake("p", &moto.endpoint()).replace("endpoint =", "end_point ="));
     project.run(&["validate"]).fails(1, &["end_point", "`endpoint`"]);
+}
+
+#[test]
+fn https_is_spoken_to_servers_whose_certificate_is_trusted_and_to_no_others() {
+    let server = Server::moto_with_tls();
+    let endpoint = format!("https://{}", server.address);
+    let text = server.lake("tls", &endpoint) + &ticks::config("delta", "");
+    // Whoever signed the certificate is not among those that this machine trusts.
+    let project = Project::new(&text);
+    let strange = project.run(&["status"]);
+    strange.fails(1, &["the server's certificate is refused", "UnknownIssuer", "SSL_CERT_FILE"]);
+    // One that is said to be trusted.
+    let authority = server.dir.path().join("ca.pem");
+    lakes::rows_move(&project, |args| {
+        let output = project.command(args).env("SSL_CERT_FILE", &authority).output().unwrap();
+        crate::support::Outcome::of(args, output)
+    });
+    // Nothing is sent in the clear unless it is said so.
+    let plain = text.replace("endpoint = \"https", "endpoint = \"http");
+    let plain = Project::new(&plain).run(&["status"]);
+    plain.fails(1, &["http://127.0.0.1", "`hosts`", "[plugin.s3]"]);
 }

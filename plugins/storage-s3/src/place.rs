@@ -34,7 +34,10 @@ impl Place {
                 !text.is_empty() && text.len() <= 2048 && text.bytes().all(|b| b.is_ascii_graphic())
             };
             if value.as_ref().is_some_and(|text| !sound(text)) {
-                return Err(Error::option(option, "it is empty, or has other than plain characters"));
+                return Err(Error::option(
+                    option,
+                    "it is empty, or has other than plain characters",
+                ));
             }
         }
         let region = options.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
@@ -101,15 +104,16 @@ fn natural(path: &str) -> bool {
 /// Bucket and root of `s3://bucket/prefix`. Nothing of it is decoded: keys are as they
 /// are written.
 fn parts(url: &str) -> Result<(&str, String)> {
-    let wrong =
-        |why: &str| Error::invalid_input(format!("{url} is not s3://bucket/prefix: {why}"));
+    let wrong = |why: &str| Error::invalid_input(format!("{url} is not s3://bucket/prefix: {why}"));
     let scheme = |scheme| url.strip_prefix(scheme);
     let rest = scheme("s3://").or_else(|| scheme("s3a://"));
     let rest = rest.ok_or_else(|| wrong("it does not begin with s3://"))?;
     let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     if name.len() < 3 || name.len() > 255 || !name.bytes().all(plain) {
-        return Err(wrong("names of buckets have 3 characters or more, letters, digits, `-` and `.`"));
+        return Err(wrong(
+            "names of buckets have 3 characters or more, letters, digits, `-` and `.`",
+        ));
     }
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
     match prefix {
@@ -206,7 +210,11 @@ mod tests {
             ("https://user:word@minio", "keys do not belong"),
             ("https://minio/?a=b", "`?`"),
         ] {
-            wrong("s3://lake", S3Options { endpoint: some(endpoint), ..S3Options::default() }, part);
+            wrong(
+                "s3://lake",
+                S3Options { endpoint: some(endpoint), ..S3Options::default() },
+                part,
+            );
         }
         let secrets = crate::options::SecretNames {
             secret_key: "wJalrXUtnFEMI/K7MDENG".to_owned(),

@@ -77,7 +77,8 @@ pub(crate) fn head(place: &Place, path: &str, condition: &GetCondition) -> Resul
         return Err(Refusal::of(&response).error(condition.into()).at(path));
     }
     let size = response.header("content-length").and_then(|size| size.parse().ok());
-    let size = size.ok_or_else(|| Error::internal(format!("{path}: an answer without a length")))?;
+    let size =
+        size.ok_or_else(|| Error::internal(format!("{path}: an answer without a length")))?;
     meta(path, size, &response)
 }
 
@@ -142,9 +143,8 @@ fn beyond(
 
 fn meta(path: &str, size: u64, response: &Response) -> Result<Meta> {
     let date = response.header("last-modified").unwrap_or_default();
-    let time = jiff::fmt::rfc2822::parse(date).map_err(|_| {
-        Error::internal(format!("{path}: {date:?} for when it was last written"))
-    })?;
+    let time = jiff::fmt::rfc2822::parse(date)
+        .map_err(|_| Error::internal(format!("{path}: {date:?} for when it was last written")))?;
     Ok(Meta {
         path: path.to_owned(),
         size,

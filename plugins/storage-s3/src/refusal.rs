@@ -119,21 +119,46 @@ impl Refusal {
                     _ => K::NotFound,
                 };
             }
-            "NoSuchBucket" | "PermanentRedirect" | "TemporaryRedirect" | "Redirect"
-            | "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError"
-            | "IllegalLocationConstraintException" | "InvalidBucketName" | "InvalidRegion" => {
+            "NoSuchBucket"
+            | "PermanentRedirect"
+            | "TemporaryRedirect"
+            | "Redirect"
+            | "AuthorizationHeaderMalformed"
+            | "AuthorizationQueryParametersError"
+            | "IllegalLocationConstraintException"
+            | "InvalidBucketName"
+            | "InvalidRegion" => {
                 return K::InvalidInput;
             }
             "NoSuchUpload" => return K::NotFound,
-            "ConditionalRequestConflict" | "OperationAborted" | "SlowDown" | "InternalError"
-            | "ServiceUnavailable" | "RequestTimeout" | "Throttling" | "ThrottlingException"
-            | "TooManyRequests" | "RequestLimitExceeded" | "BadDigest" | "IncompleteBody" => {
+            "ConditionalRequestConflict"
+            | "OperationAborted"
+            | "SlowDown"
+            | "InternalError"
+            | "ServiceUnavailable"
+            | "RequestTimeout"
+            | "Throttling"
+            | "ThrottlingException"
+            | "TooManyRequests"
+            | "RequestLimitExceeded"
+            | "BadDigest"
+            | "IncompleteBody" => {
                 return K::Transient;
             }
-            "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "ExpiredToken"
-            | "InvalidAccessKeyId" | "InvalidSecurity" | "InvalidToken" | "MissingSecurityHeader"
-            | "NotSignedUp" | "RequestExpired" | "RequestTimeTooSkewed" | "SignatureDoesNotMatch"
-            | "TokenRefreshRequired" | "UnauthorizedAccess" => return K::Denied,
+            "AccessDenied"
+            | "AllAccessDisabled"
+            | "AccountProblem"
+            | "ExpiredToken"
+            | "InvalidAccessKeyId"
+            | "InvalidSecurity"
+            | "InvalidToken"
+            | "MissingSecurityHeader"
+            | "NotSignedUp"
+            | "RequestExpired"
+            | "RequestTimeTooSkewed"
+            | "SignatureDoesNotMatch"
+            | "TokenRefreshRequired"
+            | "UnauthorizedAccess" => return K::Denied,
             "NotImplemented" => return K::Unsupported,
             _ => {}
         }
@@ -295,19 +320,27 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_to_do() {
-        let shown = |response: Response| Refusal::of(&response).error(Asked::Write).message().to_owned();
+        let shown =
+            |response: Response| Refusal::of(&response).error(Asked::Write).message().to_owned();
         let busy = answer(503, "SlowDown").with_header("Retry-After", "7");
         let busy = shown(busy.with_header("x-amz-request-id", "R1"));
-        assert_eq!(busy, "the server answered 503 SlowDown (m), request R1, to be tried again after 7 s");
-        let moved = answer(301, "PermanentRedirect").with_header("x-amz-bucket-region", "eu-west-3");
+        assert_eq!(
+            busy,
+            "the server answered 503 SlowDown (m), request R1, to be tried again after 7 s"
+        );
+        let moved =
+            answer(301, "PermanentRedirect").with_header("x-amz-bucket-region", "eu-west-3");
         assert!(shown(moved).contains("region `eu-west-3`"));
         // The test's clock says 2026-01-01.
         let late = answer(403, "AccessDenied").with_header("date", "Thu, 01 Jan 2026 00:20:00 GMT");
         assert!(shown(late).contains("1200 s behind"));
-        let right = answer(403, "AccessDenied").with_header("date", "Thu, 01 Jan 2026 00:00:09 GMT");
+        let right =
+            answer(403, "AccessDenied").with_header("date", "Thu, 01 Jan 2026 00:00:09 GMT");
         assert!(shown(right).contains("s3:PutObject"));
-        let long = Response::new(400)
-            .with_body(format!("<Error><Code>A\nB</Code><Message>{}</Message></Error>", "x".repeat(9999)));
+        let long = Response::new(400).with_body(format!(
+            "<Error><Code>A\nB</Code><Message>{}</Message></Error>",
+            "x".repeat(9999)
+        ));
         let long = shown(long);
         assert!(long.contains("400 AB (") && long.len() < 500, "{long}");
     }

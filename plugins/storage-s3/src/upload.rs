@@ -70,8 +70,9 @@ pub(crate) fn complete(
     parts: &[String],
     mode: &PutMode,
 ) -> Result<ObjectVersion> {
-    let mut body =
-        String::from(r#"<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">"#);
+    let mut body = String::from(
+        r#"<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">"#,
+    );
     for (number, etag) in (1..).zip(parts) {
         let etag = xml::escaped(etag);
         // A `String` takes whatever is written.
@@ -100,8 +101,7 @@ pub(crate) fn complete(
 
 /// Drops an upload.
 pub(crate) fn abort(place: &Place, path: &str, upload: &str) -> Result<()> {
-    let response =
-        Call::object(place, Method::Delete, path)?.query("uploadId", upload).send()?;
+    let response = Call::object(place, Method::Delete, path)?.query("uploadId", upload).send()?;
     if response.is_success() {
         return Ok(());
     }
@@ -161,8 +161,7 @@ fn copied(
             }
             .at(at()));
         }
-        let root =
-            confirmed(&response, "CopyPartResult", Asked::Write).map_err(|e| e.at(at()))?;
+        let root = confirmed(&response, "CopyPartResult", Asked::Write).map_err(|e| e.at(at()))?;
         let etag = root.get("ETag").and_then(quoted);
         parts.push(etag.ok_or_else(|| Error::internal("a part without an etag").at(at()))?);
         start = end;

@@ -81,9 +81,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Element, String> {
         }
     }
     match (open.len(), open.pop()) {
-        (1, Some(mut document)) if document.children.len() == 1 => {
-            Ok(document.children.remove(0))
-        }
+        (1, Some(mut document)) if document.children.len() == 1 => Ok(document.children.remove(0)),
         _ => Err("the answer is not one whole element".to_owned()),
     }
 }
@@ -132,8 +130,19 @@ mod tests {
         let deep = "<a>".repeat(1_000_000);
         let laughs = "<!DOCTYPE a [<!ENTITY b \"bbbb\">]><a>&b;</a>";
         for text in [
-            "", "x", "<a>", "<a></b>", "</a>", "<a/><b/>", "<a>&b;</a>", "<a>&#xD800;</a>", "<a", &deep,
-            laughs, "<a></a></a>", "<html><body>404</body>",
+            "",
+            "x",
+            "<a>",
+            "<a></b>",
+            "</a>",
+            "<a/><b/>",
+            "<a>&b;</a>",
+            "<a>&#xD800;</a>",
+            "<a",
+            &deep,
+            laughs,
+            "<a></a></a>",
+            "<html><body>404</body>",
         ] {
             assert!(read(text.as_bytes()).is_err(), "{:?}", &text[..text.len().min(40)]);
         }

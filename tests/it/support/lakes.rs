@@ -73,8 +73,7 @@ pub fn eight_hosts_commit_at_once(lake: &str) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             log_at(kind, stores[number % stores.len()].clone(), logs.split('/').next().unwrap())
         };
-        runtime
-            .block_on(conformance::concurrent_commits_lose_nothing(file_format(kind), &handle));
+        runtime.block_on(conformance::concurrent_commits_lose_nothing(file_format(kind), &handle));
         // Versions 0 to 16, without a gap.
         let listed = runtime.block_on(stores[0].list_with_delimiter(Some(&Path::from(logs))));
         let names: Vec<String> =

@@ -106,9 +106,8 @@ secret_key = "file:{}"
 
     /// A host whose plugin `s3` may reach it.
     pub fn host(&self) -> PluginHost {
-        let secrets = KEYS.map(|(name, _)| {
-            (name.to_owned(), SecretSource::File(self.dir.path().join(name)))
-        });
+        let secrets =
+            KEYS.map(|(name, _)| (name.to_owned(), SecretSource::File(self.dir.path().join(name))));
         let config = PluginConfig {
             grants: ["wasi:http", "clock", "secrets"].map(str::to_owned).into(),
             hosts: vec![self.endpoint().parse().unwrap()],
