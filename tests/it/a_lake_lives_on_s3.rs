@@ -13,7 +13,7 @@ use tidelake_lake::conformance;
 
 use crate::support::flaky::{Proxy, Trouble};
 use crate::support::s3::Server;
-use crate::support::{Project, lakes, oracle, python, ticks};
+use crate::support::{Outcome, Project, lakes, oracle, python, repository, ticks};
 
 fn servers() -> [Server; 2] {
     [Server::moto(), Server::s3s()]
@@ -145,11 +145,38 @@ fn our_own_log_on_s3_is_a_lake_like_any_other() {
     }
 }
 
+/// What `tidelake demo` types, with its project, its data and S3 in place of a directory.
+#[test]
+fn the_demo_can_be_told_on_s3() {
+    let server = Server::s3s();
+    let demo = repository().join("host/cli/src/commands/demo/tidelake.toml");
+    let text = std::fs::read_to_string(demo).unwrap() + &server.lake("demo", &server.endpoint());
+    let project = Project::new(&text);
+    let data = repository().join("examples/data");
+    let [stocks, classes] =
+        ["stocks.csv.gz", "asset-classes.csv"].map(|f| data.join(f).display().to_string());
+    let now = ["--now", "2013-03-02"];
+    project.run(&["ingest", "stocks", &stocks, "--lookup", &classes, "--on", "Ticker"]).success();
+    for command in ["plan", "run", "verify"] {
+        project.run(&[command, now[0], now[1]]).success();
+    }
+    assert_eq!(project.scalar("SELECT count(*) AS n FROM stocks"), 12_154);
+    let status = project.json(&["status", "stocks", now[0], now[1]]);
+    for tier in ["hot", "warm", "cold"] {
+        assert_ne!(status[0][tier]["rows"], 0, "{status}");
+    }
+    let months = "SELECT sum(volume) AS v FROM \"stocks@1mo\"";
+    // The monthly bars are of what the lake holds.
+    let bars = "SELECT sum(Volume) AS v FROM stocks WHERE Date < DATE '2012-12-01'";
+    assert_eq!(project.scalar(months).as_f64(), project.scalar(bars).as_f64());
+    assert!(!project.root.join("lake").exists());
+}
+
 #[test]
 fn what_a_busy_server_refuses_is_waited_out_or_done_by_the_next_run() {
     let server = Server::s3s();
     let proxy = Proxy::before(&server.address, Trouble { busy: Some(23), lost: None });
-    troubled(&server, &proxy);
+    troubled(&server, &proxy, "delta");
     assert!(proxy.made().0 > 3, "{:?}", proxy.made());
 }
 
@@ -158,17 +185,13 @@ fn a_commit_whose_answer_was_lost_is_neither_lost_nor_doubled() {
     for format in ["delta", "parquet"] {
         let server = Server::s3s();
         let proxy = Proxy::before(&server.address, Trouble { busy: None, lost: Some(2) });
-        troubled_with(&server, &proxy, format);
+        troubled(&server, &proxy, format);
         assert!(proxy.made().1 > 0, "{:?}", proxy.made());
     }
 }
 
-fn troubled(server: &Server, proxy: &Proxy) {
-    troubled_with(server, proxy, "delta");
-}
-
 /// Runs until one succeeds; then all rows are there, once.
-fn troubled_with(server: &Server, proxy: &Proxy, format: &str) {
+fn troubled(server: &Server, proxy: &Proxy, format: &str) {
     let text = server.lake("trouble", &proxy.endpoint) + &ticks::config(format, "");
     let project = Project::new(&text);
     let start = Micros::parse("2024-03-01").unwrap();
@@ -236,7 +259,7 @@ fn https_is_spoken_to_servers_whose_certificate_is_trusted_and_to_no_others() {
     let authority = server.dir.path().join("ca.pem");
     lakes::rows_move(&project, |args| {
         let output = project.command(args).env("SSL_CERT_FILE", &authority).output().unwrap();
-        crate::support::Outcome::of(args, output)
+        Outcome::of(args, output)
     });
     // Nothing is sent in the clear unless it is said so.
     let plain = text.replace("endpoint = \"https", "endpoint = \"http");

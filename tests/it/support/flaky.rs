@@ -58,7 +58,7 @@ impl Proxy {
 /// Whether this is one of every so many.
 fn due(count: &AtomicUsize, every: Option<usize>) -> bool {
     let number = count.fetch_add(1, Ordering::SeqCst) + 1;
-    every.is_some_and(|every| number % every == 0)
+    every.is_some_and(|every| number.is_multiple_of(every))
 }
 
 /// One request and its answer; then the connection ends.
