@@ -13,7 +13,7 @@ use tidelake_lake::conformance;
 
 use crate::support::flaky::{Proxy, Trouble};
 use crate::support::s3::Server;
-use crate::support::{Outcome, Project, lakes, oracle, python, repository, ticks};
+use crate::support::{Outcome, Project, lakes, oracle, python, repository, shown, ticks};
 
 fn servers() -> [Server; 2] {
     [Server::moto(), Server::s3s()]
@@ -26,17 +26,6 @@ fn store_at(server: &Server, url: &str) -> Arc<dyn ObjectStore> {
 
 fn store(server: &Server) -> Arc<dyn ObjectStore> {
     store_at(server, "s3://lake/some/prefix")
-}
-
-/// The whole chain of an error, as one text.
-fn shown(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
 }
 
 #[tokio::test(flavor = "multi_thread")]

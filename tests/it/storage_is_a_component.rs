@@ -13,7 +13,7 @@ use tidelake_lake::conformance;
 use tidelake_plugin::{HostOptions, PluginHost};
 
 use crate::support::objects::Server;
-use crate::support::{lakes, plugin_cache, repository};
+use crate::support::{lakes, plugin_cache, repository, shown};
 
 fn config(server: &Server) -> PluginConfig {
     PluginConfig {
@@ -38,18 +38,6 @@ fn host(config: PluginConfig) -> PluginHost {
 fn store(server: &Server, lie: &str) -> Arc<dyn ObjectStore> {
     let options = json!({ "server": server.address, "lie": lie });
     host(config(server)).storage("objects", "objects://lake", &options).unwrap()
-}
-
-/// The whole chain of an error, as one text.
-fn shown(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 fn at(name: &str) -> Path {

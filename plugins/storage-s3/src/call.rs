@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusty_s3::signing;
 use tidelake_sdk::http::{self, Method, Request, Response};
 use tidelake_sdk::storage_backend::{GetCondition, PutMode};
-use tidelake_sdk::{Error, Result, clock, secrets};
+use tidelake_sdk::{Error, ErrorKind, Result, clock, secrets};
 use url::Url;
 
 use crate::place::Place;
@@ -135,8 +135,8 @@ impl<'a> Call<'a> {
     /// all. The secrets are asked for anew: they may have been replaced.
     fn signed(&self) -> Result<Url> {
         let names = &self.place.options.secrets;
-        let key = secrets::get(&names.access_key)?;
-        let secret = secrets::get(&names.secret_key)?;
+        let key = secret_of(&names.access_key)?;
+        let secret = secret_of(&names.secret_key)?;
         let token = secrets::get_optional(&names.session_token)?;
         let date = Timestamp::from_microsecond(clock::wall())
             .map_err(|error| Error::internal(format!("the time of this machine: {error}")))?;
@@ -160,4 +160,15 @@ impl<'a> Call<'a> {
             self.headers.iter().map(|(name, value)| (*name, value.as_str())),
         ))
     }
+}
+
+/// A secret that there must be. One that is missing must not look like an object that is.
+fn secret_of(name: &str) -> Result<String> {
+    secrets::get(name).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Error::denied(format!(
+            "{}; what is public can be read without, by `anonymous = true`",
+            error.message()
+        )),
+        _ => error,
+    })
 }

@@ -31,9 +31,9 @@
 //! | 412, to a write that must not replace | `already-exists` |
 //! | 412, to a write or read under another condition; 304 | `precondition` |
 //! | 404 `NoSuchKey`, to a write that replaces one state | `precondition` |
-//! | 404 `NoSuchKey`, and any 404 to `HEAD`, which says no more | `not-found` |
+//! | 404 `NoSuchKey`, and any 404 without a body, as to `HEAD`; never to a listing | `not-found` |
 //! | 404 `NoSuchBucket` | `invalid-input`: an absent bucket is not an empty one |
-//! | 404 without a code of S3: another kind of server | `invalid-input` |
+//! | 404 with a body without a code of S3: another kind of server | `invalid-input` |
 //! | 409 `ConditionalRequestConflict`, `OperationAborted` | `transient`, never `already-exists`: two wrote at once, and neither need have won |
 //! | 400, 401, 403 about keys, signatures, tokens, clocks and permissions | `denied`, with what to do |
 //! | 301, 307, 400 with another region | `invalid-input`, with the region to configure |
@@ -44,6 +44,7 @@
 //! | any other 4xx | `invalid-input` |
 //! | any other answer, or one that cannot be read | `internal` |
 //! | none | as [`tidelake_sdk::http::send`] says |
+//! | none, since a secret is not there | `denied` |
 //!
 //! # Repeating
 //!

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tidelake_sdk::http::{Method, Response};
 use tidelake_sdk::storage_backend::{Fetched, GetCondition, GetRange, ListRequest, Meta, Page};
-use tidelake_sdk::{Error, Result, log};
+use tidelake_sdk::{Error, ErrorKind, Result, log};
 
 use crate::call::Call;
 use crate::inclusive;
@@ -26,7 +26,12 @@ pub(crate) fn list(place: &Place, request: &ListRequest) -> Result<Page> {
     }
     let response = call.send()?;
     if response.status != 200 {
-        return Err(Refusal::of(&response).error(Asked::Read).at("listing"));
+        let error = Refusal::of(&response).error(Asked::Read).at("listing");
+        return Err(match error.kind() {
+            // What cannot be listed is not empty.
+            ErrorKind::NotFound => Error::invalid_input(error.message()),
+            _ => error,
+        });
     }
     listed(place, &response.body).map_err(|what| Error::internal(format!("listing: {what}")))
 }

@@ -138,6 +138,8 @@ fn tokens_are_sent_and_missing_keys_are_named() {
         .unwrap();
     let error = s3().head("x", &GetCondition::Always).unwrap_err();
     assert!(error.message().contains("`access_key`"), "{error}");
+    // Not that the object is missing.
+    assert_eq!(error.kind(), ErrorKind::Denied);
     drop(outside);
     let server = server(vec![answer(403)]);
     let public = opened(json!({ "endpoint": "https://s", "anonymous": true }));
@@ -284,9 +286,10 @@ fn listings_are_read_and_never_cut_short() {
     ] {
         assert_eq!(kind(list(&next, odd).1), ErrorKind::Internal, "{odd}");
     }
-    let absent = server(vec![refused(404, "NoSuchBucket")]);
-    assert_eq!(kind(s3().list(&next)), ErrorKind::InvalidInput);
-    drop(absent);
+    for answer in [refused(404, "NoSuchBucket"), refused(404, "NoSuchKey"), answer(404)] {
+        let _absent = server(vec![answer]);
+        assert_eq!(kind(s3().list(&next)), ErrorKind::InvalidInput);
+    }
 }
 
 #[test]
@@ -397,6 +400,29 @@ fn copies_that_fail_with_200_fail() {
     assert!(carried.asked()[1].contains("if-match=\"e\""));
     assert_eq!(carried.asked()[2], "PUT https://s/lake/root/c? if-none-match=*");
     drop(carried);
+    // More than is carried is copied by the server, in parts; those are dropped again.
+    let large = [("content-length", "9000000"), ("last-modified", DATE), ("etag", "\"e\"")];
+    let begun = "<InitiateMultipartUploadResult><UploadId>u</UploadId>\
+                 </InitiateMultipartUploadResult>";
+    let part = "<CopyPartResult><ETag>p</ETag></CopyPartResult>";
+    for (answers, expected, dropped) in [
+        (
+            vec![with(200, &[], part), refused(412, "PreconditionFailed")],
+            ErrorKind::AlreadyExists,
+            true,
+        ),
+        (vec![with(200, &[], part), refused(500, "InternalError")], ErrorKind::Transient, false),
+        (vec![refused(200, "InternalError")], ErrorKind::Transient, true),
+    ] {
+        let first = [with(200, &large, ""), with(200, &[], begun)];
+        let server = server(first.into_iter().chain(answers).chain([answer(204)]).collect());
+        assert_eq!(kind(s3().copy("a", "c", &PutMode::IfAbsent)), expected);
+        let asked = server.asked();
+        let part = "partNumber=1&uploadId=u x-amz-copy-source=lake/root/a \
+                    x-amz-copy-source-if-match=\"e\" x-amz-copy-source-range=bytes=0-8999999";
+        assert!(asked[2].ends_with(part), "{asked:?}");
+        assert_eq!(asked.last().unwrap().starts_with("DELETE"), dropped, "{asked:?}");
+    }
     let changed = server(vec![head(), refused(412, "PreconditionFailed")]);
     assert_eq!(kind(s3().copy("a", "c", &PutMode::IfAbsent)), ErrorKind::Transient);
     drop(changed);

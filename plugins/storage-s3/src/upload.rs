@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use tidelake_sdk::http::Method;
 use tidelake_sdk::storage_backend::{Meta, ObjectVersion, PutMode};
-use tidelake_sdk::{Error, ErrorKind, Result};
+use tidelake_sdk::{Error, ErrorKind, Result, log};
 
 use crate::call::Call;
 use crate::inclusive;
@@ -121,14 +121,25 @@ pub(crate) fn copy(
     mode: &PutMode,
 ) -> Result<()> {
     let upload = begin(place, target)?;
-    let done = copied(place, source, meta, target, &upload)
-        .and_then(|parts| complete(place, target, &upload, &parts, mode));
-    let Err(error) = done else { return Ok(()) };
-    // What is not known to have failed must not be taken apart.
-    if !matches!(error.kind(), ErrorKind::Transient | ErrorKind::Internal) {
-        let _ = abort(place, target, &upload);
+    let drop_upload = |upload: &str| {
+        // What remains of it costs money and no more.
+        if let Err(error) = abort(place, target, upload) {
+            log::warn!("parts of {target} could not be removed: {error}");
+        }
+    };
+    // Nobody sees the parts, whatever went wrong with them.
+    let parts =
+        copied(place, source, meta, target, &upload).inspect_err(|_| drop_upload(&upload))?;
+    match complete(place, target, &upload, &parts, mode) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            // What may have been completed is left alone.
+            if !matches!(error.kind(), ErrorKind::Transient | ErrorKind::Internal) {
+                drop_upload(&upload);
+            }
+            Err(error)
+        }
     }
-    Err(error)
 }
 
 fn copied(

@@ -59,6 +59,18 @@ pub fn custom_transform() -> PathBuf {
     repository().join("target/guests/wasm32-wasip2/release/spread.wasm")
 }
 
+/// The whole chain of an error, as one text.
+pub fn shown(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
 /// Python with the foreign readers.
 pub fn python() -> PathBuf {
     let path = std::env::var_os("TIDELAKE_PYTHON")
