@@ -106,12 +106,15 @@ fn story(server: &Server, format: &str, endpoint: &str) -> Project {
 fn read_by_delta_rs(endpoint: &str) -> (u64, u64) {
     let script = r#"
 import json, sys
-from deltalake import DeltaTable
+import pyarrow
+from deltalake import DeltaTable, QueryBuilder
 table = DeltaTable("s3://lake/story/x/ticks", storage_options={
     "AWS_ENDPOINT_URL": sys.argv[1], "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test-access", "AWS_SECRET_ACCESS_KEY": "test-secret"})
-rows = table.to_pyarrow_table(columns=["size"])
-print(json.dumps([len(rows), sum(rows["size"].to_pylist())]))
+rows = QueryBuilder().register("ticks", table).execute(
+    "SELECT count(*) AS n, sum(size) AS s FROM ticks")
+[row] = pyarrow.table(rows).to_pylist()
+print(json.dumps([row["n"], row["s"]]))
 "#;
     let output = Command::new(python()).args(["-c", script, endpoint]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
