@@ -10,6 +10,7 @@ mod support;
 mod a_custom_transform_is_used_by_a_config;
 mod a_filter_keeps_what_its_condition_says;
 mod a_lake_lives_on_a_component;
+mod a_lake_lives_on_s3;
 mod a_new_plugin_is_one_from_the_start;
 mod a_strangers_plugin_runs_only_when_trusted;
 mod bad_config_is_reported_at_once;

@@ -1,8 +1,11 @@
 //! What scenarios share: projects in temporary directories, the real binary, oracles.
 
+pub mod flaky;
+pub mod lakes;
 pub mod objects;
 pub mod oracle;
 pub mod project;
+pub mod s3;
 pub mod ticks;
 
 pub use project::{Outcome, Project};
@@ -54,6 +57,18 @@ pub fn custom_transform() -> PathBuf {
         .unwrap();
     assert!(built.status.success(), "{build}: {}", String::from_utf8_lossy(&built.stderr));
     repository().join("target/guests/wasm32-wasip2/release/spread.wasm")
+}
+
+/// The whole chain of an error, as one text.
+pub fn shown(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }
 
 /// Python with the foreign readers.
