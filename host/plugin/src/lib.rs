@@ -2,6 +2,8 @@
 //!
 //! A plugin's way through the crate:
 //!
+//! 0. `source`: one that is added comes from a file, a web server or a registry; what
+//!    arrives is bytes and the text of a signature, and nothing else is made of them.
 //! 1. `trust`: the file is read and checked without running any of it: is it the one
 //!    that was added, who signed it, for which version is it, of which kind, what
 //!    does it import, and was that granted.
@@ -34,6 +36,7 @@ mod load;
 pub mod measure;
 pub mod options;
 mod run;
+pub mod source;
 mod stats;
 mod storage;
 mod text;

@@ -3,7 +3,10 @@
 pub mod objects;
 pub mod oracle;
 pub mod project;
+pub mod registry;
+pub mod stranger;
 pub mod ticks;
+pub mod web;
 
 pub use project::{Outcome, Project};
 

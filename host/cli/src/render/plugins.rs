@@ -25,6 +25,7 @@ fn short(text: &str) -> String {
 pub(crate) fn write_added(out: &mut dyn Write, added: &Added) -> Result<()> {
     let (info, locked) = (&added.info, &added.locked);
     let verb = match &added.earlier {
+        Some(earlier) if earlier.sha256 == locked.sha256 => format!("kept {}", info.name),
         Some(earlier) => format!("replaced {} of {} by", earlier.version, info.name),
         None => format!("added {}", info.name),
     };
@@ -33,6 +34,9 @@ pub(crate) fn write_added(out: &mut dyn Write, added: &Added) -> Result<()> {
     match &locked.signer {
         Some(signer) => writeln!(out, "  signer   {}", signer.id)?,
         None => writeln!(out, "  signer   none: it was allowed without")?,
+    }
+    if locked.source.contains("://") {
+        writeln!(out, "  source   {}", locked.source)?;
     }
     if !locked.grants.is_empty() {
         writeln!(out, "  granted  {}", locked.grants.join(", "))?;
