@@ -17,6 +17,9 @@
 //! 5. `bindings`: one module for each released version of `wit/`, linked by hand,
 //!    and `inert`, what language runtimes import of WASI without needing it.
 //!
+//! Around that way stand `versions`, which notices that a plugin was replaced and takes
+//! the new one, and `books`, which keep what each did beyond the life of a process.
+//!
 //! 6. `capabilities`: what some get beyond their data when it was granted, and
 //!    `storage`: a plugin as the object store that a lake is in.
 //!
@@ -24,8 +27,10 @@
 //! stops them when they do not come back is `interrupt`.
 
 mod bindings;
+mod books;
 mod capabilities;
 pub mod conformance;
+mod cpu;
 mod crossing;
 mod engine;
 pub mod files;
@@ -41,7 +46,10 @@ mod stats;
 mod storage;
 mod text;
 pub mod trust;
+mod versions;
 
+pub use books::{Kept, KeptStats};
 pub use host::{HostOptions, PluginHost};
+pub use run::reload::{ReloadableTransform, Upgrade};
 pub use stats::{Metric, PluginStats};
 pub use tidelake_core::config::Interruption;
