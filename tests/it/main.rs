@@ -13,6 +13,7 @@ mod a_lake_lives_on_a_component;
 mod a_new_plugin_is_one_from_the_start;
 mod a_plugin_comes_from_a_registry;
 mod a_plugin_comes_from_a_web_server;
+mod a_plugin_is_replaced_while_it_runs;
 mod a_strangers_plugin_runs_only_when_trusted;
 mod bad_config_is_reported_at_once;
 mod bad_data_is_refused_and_counted;

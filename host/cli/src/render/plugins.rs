@@ -1,6 +1,7 @@
 //! Plugins: one in detail, all in a table.
 
 use std::io::{Result, Write};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidelake::ErrorReport;
@@ -12,7 +13,7 @@ use tidelake_plugin::trust::report::{Overview, PluginReport};
 use tidelake_plugin::trust::signature::Verdict;
 
 use super::table::{self, Lean};
-use super::{bytes, error};
+use super::{bytes, count, error};
 
 /// What tables show of a digest or a key's id: enough to tell them apart.
 const SHORT: usize = 8;
@@ -88,11 +89,53 @@ pub(crate) fn write_list(out: &mut dyn Write, rows: &[Overview]) -> Result<()> {
         shown.add_row([row.name.clone(), version, kind, digest, signer, grants, from]);
     }
     write!(out, "{}", table::lines(&shown, ""))?;
+    write_work(out, rows)?;
+    for row in rows.iter() {
+        let Some(why) = &row.refused else { continue };
+        writeln!(out, "\n{}: its newest version was refused while it ran:", row.name)?;
+        why.lines().try_for_each(|line| writeln!(out, "  {line}"))?;
+    }
     for problem in rows.iter().filter_map(|row| row.info.as_ref().err()) {
         writeln!(out)?;
         error::write(out, problem)?;
     }
     Ok(())
+}
+
+/// Writes what those did that did something.
+fn write_work(out: &mut dyn Write, rows: &[Overview]) -> Result<()> {
+    let right = |name| (name, Lean::Right);
+    let columns = ["calls", "rows in", "rows out", "CPU time", "peak memory", "traps"].map(right);
+    let mut shown = table::new(&[&[("work so far", Lean::Left)], &columns[..]].concat());
+    let mut any = false;
+    for row in rows {
+        let Some(stats) = &row.stats else { continue };
+        any = true;
+        shown.add_row([
+            row.name.clone(),
+            count(stats.calls),
+            count(stats.rows_in),
+            count(stats.rows_out),
+            seconds(Duration::from_nanos(stats.cpu_nanos)),
+            bytes(stats.peak_memory),
+            count(stats.traps),
+        ]);
+    }
+    match any {
+        true => write!(out, "\n{}", table::lines(&shown, "")),
+        false => Ok(()),
+    }
+}
+
+/// A time for people: `12 ms`, `3.4 s`, `2 h 5 min`.
+fn seconds(time: Duration) -> String {
+    let (millis, seconds) = (time.as_millis(), time.as_secs());
+    match (seconds, millis) {
+        (_, ..1_000) => format!("{millis} ms"),
+        (..60, _) => format!("{:.1} s", time.as_secs_f64()),
+        (..3_600, _) => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+    }
 }
 
 /// The same, for machines.
@@ -109,6 +152,9 @@ pub(crate) fn list_json(rows: &[Overview]) -> Value {
             "grants": row.grants,
             "from": row.origin.map(|origin| origin.to_string()),
             "path": row.path,
+            "stats": row.stats,
+            "earlier": row.earlier,
+            "refused": row.refused,
             "error": row.info.as_ref().err().map(ErrorReport::from),
         })
     };

@@ -13,6 +13,7 @@ use tidelake_core::Result;
 
 use super::signature::{self, Key, Verdict};
 use super::{Found, Origin, Rules, Vetted, grants};
+use crate::books::KeptStats;
 use crate::host::PluginHost;
 use crate::load::{self, inspect};
 use crate::options::{OptionInfo, list};
@@ -85,6 +86,12 @@ pub struct Overview {
     pub grants: Vec<String>,
     /// What it says about itself, or why it cannot be used.
     pub info: Result<PluginInfo>,
+    /// What it did in this project, in all processes together, as far as it was kept.
+    pub stats: Option<KeptStats>,
+    /// What other versions of it did, those that worked last at the end.
+    pub earlier: Vec<KeptStats>,
+    /// Why a process that runs, or ran, did not take its newest version.
+    pub refused: Option<String>,
 }
 
 impl PluginHost {
@@ -168,6 +175,7 @@ impl PluginHost {
 
     /// All plugins that are configured, added or installed. Loads those that may run.
     pub fn overview(&self) -> Vec<Overview> {
+        let kept = self.kept_stats();
         let row = |(name, info): (String, Result<PluginInfo>)| {
             let found = self.find(&name);
             let (found, pinned) = match found {
@@ -179,7 +187,13 @@ impl PluginHost {
                 Err(_) => pinned.as_ref().and_then(|pinned| pinned.signer.clone()),
             };
             let rules = self.rules(&name, pinned).unwrap_or_default();
+            let digest = info.as_ref().ok().map(|info| info.digest.clone()).unwrap_or_default();
+            let of_it = kept.plugins.iter().filter(|kept| kept.name == name).cloned();
+            let (mut stats, earlier): (Vec<_>, _) = of_it.partition(|kept| kept.digest == digest);
             Overview {
+                stats: stats.pop(),
+                earlier,
+                refused: kept.refused.get(&name).map(|why| text::message(why)),
                 origin: found.as_ref().map(|found| found.origin),
                 path: found.map(|found| found.path),
                 grants: rules.granted.into_iter().collect(),
