@@ -151,7 +151,8 @@ fn a_registry_that_wants_a_password_gets_it_from_docker_or_the_environment() {
     scene.nothing_was_compiled();
 
     // me:secret
-    let auths = format!("{{\"auths\": {{\"{}\": {{\"auth\": \"bWU6c2VjcmV0\"}}}}}}", registry.address);
+    let auths =
+        format!("{{\"auths\": {{\"{}\": {{\"auth\": \"bWU6c2VjcmV0\"}}}}}}", registry.address);
     scene.project.write("docker/config.json", auths);
     let added = scene.run(&add).success();
     assert!(!scene.lock().contains("secret") && !added.stdout.contains("secret"), "{added:?}");

@@ -26,9 +26,8 @@ fn it_is_added_with_the_signature_beside_it_and_runs() {
     let moved = web.put("/spread.wasm", Page::Elsewhere(url.clone()));
     web.put("/spread.wasm.minisig", Page::Elsewhere(format!("{url}.minisig")));
     let wrong = "0".repeat(64);
-    let expected = |sha256: &str| {
-        scene.run(&["plugin", "add", &moved, "--trust", &key, "--sha256", sha256])
-    };
+    let expected =
+        |sha256: &str| scene.run(&["plugin", "add", &moved, "--trust", &key, "--sha256", sha256]);
     expected(&wrong).fails(1, &["not the one whose sha256 was given", &wrong]);
     scene.nothing_was_compiled();
     let sha256 = scene.json(&["plugin", "inspect", &url, "--key", &key])["sha256"].clone();

@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use arrow::array::cast::AsArray;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::UInt64Type;
 use serde_json::{Value, json};
 use tidelake::{Engine, OpenOptions, Silent};
 use tidelake_core::clock::Clock;
 use tidelake_core::config;
 use tidelake_core::plugin::{PluginContext, Plugins, Transform};
 use tidelake_core::time::Micros;
-use tidelake_plugin::{PluginHost, Upgrade};
+use tidelake_plugin::{PluginHost, ReloadableTransform, Upgrade};
 
 use crate::support::stranger::{QUOTES, Scene, importing, note_section};
-use crate::support::{plugin_cache, plugins};
+use crate::support::{plugin_cache, plugins, repository};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -75,8 +77,7 @@ async fn the_next_run_of_an_engine_takes_the_new_version() {
     let root = &scene.project.root;
     let text = std::fs::read_to_string(root.join("tidelake.toml")).unwrap();
     let clock = Arc::new(Hand::default());
-    let engine =
-        Engine::open(root, config::parse(&text).unwrap(), options(clock.clone())).unwrap();
+    let engine = Engine::open(root, config::parse(&text).unwrap(), options(clock.clone())).unwrap();
     let start = Micros::parse("2024-03-01").unwrap().0;
     let day = async |number: i64| {
         let batch = quotes(start + number * DAY, 100);
@@ -144,8 +145,7 @@ fn a_version_that_may_not_run_is_not_taken_and_the_old_one_goes_on() {
     let host = host(&scene.project.root);
     let batch = quotes(0, 10);
     let context = PluginContext { table: "quotes".into(), unit: "test".into() };
-    let start =
-        || host.transform("spread", &context, batch.schema(), &Value::Null).unwrap();
+    let start = || host.transform("spread", &context, batch.schema(), &Value::Null).unwrap();
     let mut running = start();
     let first = digest(&host, "spread");
     let compiled = host.compilations();
@@ -209,18 +209,35 @@ fn what_is_added_meanwhile_is_taken_from_the_lock() {
     assert!(host.refused()["spread"].contains("tidelake.lock"), "{:?}", host.refused());
 }
 
-/// A project with a copy of the plugin `features`.
-fn with_features() -> (Scene, PathBuf, Vec<u8>) {
-    let scene = Scene::new(
-        "[plugin.features]\nsource = \"features.wasm\"\nallow_unsigned = true\n",
-    );
-    let bytes = std::fs::read(plugins().join("features.wasm")).unwrap();
-    let path = scene.project.write("features.wasm", &bytes);
+/// A project with a copy of a plugin that has a state; the copy, and its bytes.
+fn with_state(name: &str, wasm: &Path) -> (Scene, PathBuf, Vec<u8>) {
+    let file = format!("{name}.wasm");
+    let config = format!("[plugin.{name}]\nsource = \"{file}\"\nallow_unsigned = true\n");
+    let scene = Scene::new(&config);
+    let bytes = std::fs::read(wasm).unwrap();
+    let path = scene.project.write(&file, &bytes);
     (scene, path, bytes)
 }
 
-fn feature_options() -> Value {
-    json!({
+/// The same component with another text in the place of this one, which is in it once.
+fn with_text(bytes: &[u8], old: &str, new: &str) -> Vec<u8> {
+    assert_eq!(old.len(), new.len());
+    let found: Vec<usize> = (0..bytes.len() - old.len())
+        .filter(|at| bytes[*at..].starts_with(old.as_bytes()))
+        .collect();
+    let [at] = found[..] else { panic!("{old:?} is in it {} times", found.len()) };
+    let mut bytes = bytes.to_vec();
+    bytes[at..at + new.len()].copy_from_slice(new.as_bytes());
+    bytes
+}
+
+#[test]
+fn the_state_of_features_goes_over_to_the_new_version() {
+    let (scene, path, bytes) = with_state("features", &plugins().join("features.wasm"));
+    let host = host(&scene.project.root);
+    let batches = [0, 1, 2].map(|day| quotes(day * DAY, 50));
+    let (context, schema) = (PluginContext::default(), batches[0].schema());
+    let options = json!({
         "key": ["symbol"],
         "time": "ts",
         "features": [
@@ -228,87 +245,82 @@ fn feature_options() -> Value {
             { "name": "mean", "kind": "mean", "column": "bid", "window": 20, "min_values": 1 },
             { "name": "dev", "kind": "std", "column": "ask", "window": "all" },
         ],
-    })
-}
-
-fn collect(transform: &mut dyn Transform, batch: &RecordBatch, into: &mut Vec<RecordBatch>) {
-    transform.process(batch, into).unwrap();
-}
-
-#[test]
-fn the_state_of_a_transform_goes_over_to_the_new_version() {
-    let (scene, path, bytes) = with_features();
-    let host = host(&scene.project.root);
-    let batches = [quotes(0, 50), quotes(DAY, 50), quotes(2 * DAY, 50)];
-    let (context, schema) = (PluginContext::default(), batches[0].schema());
-    let options = feature_options();
+    });
     let start = || host.reloadable_transform("features", &context, schema.clone(), &options);
     let (mut whole, mut replaced) = (start().unwrap(), start().unwrap());
     let (mut expected, mut found) = (Vec::new(), Vec::new());
-    for (number, batch) in batches.iter().enumerate() {
-        collect(&mut whole, batch, &mut expected);
-        collect(&mut replaced, batch, &mut found);
-        assert!(matches!(replaced.upgrade(), Ok(Upgrade::Unchanged)));
-        let note = note_section(&format!("version {number}"));
-        std::fs::write(&path, [&bytes[..], &note].concat()).unwrap();
-        let before = replaced.info().digest.clone();
-        match replaced.upgrade().unwrap() {
-            Upgrade::Taken { from } => assert_eq!(from.digest, before),
-            other => panic!("{other:?}"),
-        }
-        assert_ne!(replaced.info().digest, before);
+    for batch in &batches[..2] {
+        whole.process(batch, &mut expected).unwrap();
     }
+    replaced.process(&batches[0], &mut found).unwrap();
+    assert!(matches!(replaced.upgrade(), Ok(Upgrade::Unchanged)));
+    std::fs::write(&path, [&bytes[..], &note_section("second")].concat()).unwrap();
+    let before = replaced.info().digest.clone();
+    match replaced.upgrade().unwrap() {
+        Upgrade::Taken { from } => assert_eq!(from.digest, before),
+        other => panic!("{other:?}"),
+    }
+    assert_ne!(replaced.info().digest, before);
+    replaced.process(&batches[1], &mut found).unwrap();
     assert_eq!(found, expected);
+
     // Through the traits of the core, as an engine would do it.
     let snapshot = whole.snapshot().unwrap();
-    assert!(!snapshot.is_empty());
-    let mut restored = host
-        .restore_transform("features", &context, schema.clone(), &options, &snapshot)
-        .unwrap();
-    let next = quotes(3 * DAY, 50);
+    let restore = |snapshot: &[u8]| {
+        host.restore_transform("features", &context, schema.clone(), &options, snapshot)
+    };
+    let mut restored = restore(&snapshot).unwrap();
     let (mut expected, mut found) = (Vec::new(), Vec::new());
-    collect(&mut whole, &next, &mut expected);
-    collect(&mut *restored, &next, &mut found);
+    whole.process(&batches[2], &mut expected).unwrap();
+    restored.process(&batches[2], &mut found).unwrap();
     assert_eq!(found, expected);
-    let damaged = &snapshot[..snapshot.len() - 1];
-    let error = host.restore_transform("features", &context, schema, &options, damaged);
-    assert!(error.is_err(), "half a snapshot was taken");
+    assert!(restore(&snapshot[..snapshot.len() - 1]).is_err(), "half a snapshot was taken");
 }
 
 #[test]
 fn a_version_that_cannot_carry_on_is_refused_with_its_reason() {
-    let (scene, path, mut bytes) = with_features();
+    let wasm = repository().join("target/test-guests/guest-counts.wasm");
+    let (scene, path, bytes) = with_state("guest-counts", &wasm);
     let host = host(&scene.project.root);
     let batch = quotes(0, 50);
-    let context = PluginContext::default();
     let start = || {
-        host.reloadable_transform("features", &context, batch.schema(), &feature_options())
-            .unwrap()
+        let (name, context) = ("guest-counts", PluginContext::default());
+        host.reloadable_transform(name, &context, batch.schema(), &Value::Null).unwrap()
     };
-    let (mut whole, mut kept) = (start(), start());
-    let (mut expected, mut found) = (Vec::new(), Vec::new());
-    collect(&mut whole, &batch, &mut expected);
-    collect(&mut kept, &batch, &mut found);
-    // A version whose snapshots begin with another mark.
-    let mark = b"tidelake features";
-    let at = bytes.windows(mark.len()).position(|window| window == mark).unwrap();
-    bytes[at] = b'T';
-    std::fs::write(&path, &bytes).unwrap();
-    let old = kept.info().digest.clone();
-    match kept.upgrade().unwrap() {
-        Upgrade::Refused { why } => {
-            assert!(why.message().contains("snapshot"), "{why:?}");
+    let mut counting = start();
+    let old = counting.info().digest.clone();
+    // The numbers that fifty rows more are given.
+    let next = |counting: &mut ReloadableTransform| -> Vec<u64> {
+        let mut out: Vec<RecordBatch> = Vec::new();
+        counting.process(&batch, &mut out).unwrap();
+        let numbers = out[0].columns().last().unwrap().as_primitive::<UInt64Type>();
+        numbers.values().to_vec()
+    };
+    assert_eq!(next(&mut counting), (0..50).collect::<Vec<u64>>());
+
+    let mut from = 50;
+    for (old_text, new_text, says) in [
+        ("layout-1 of counts", "layout-2 of counts", "the snapshot is not in layout-2"),
+        ("number-1 of counts", "number-2 of counts", "emits other columns"),
+    ] {
+        std::fs::write(&path, with_text(&bytes, old_text, new_text)).unwrap();
+        match counting.upgrade().unwrap() {
+            Upgrade::Refused { why } => assert!(why.to_string().contains(says), "{why}"),
+            other => panic!("{other:?}"),
         }
-        other => panic!("{other:?}"),
+        assert!(host.refused()["guest-counts"].contains(says), "{:?}", host.refused());
+        // The old one goes on; trying cost it nothing, and is not done again.
+        assert_eq!(counting.info().digest, old);
+        assert!(matches!(counting.upgrade(), Ok(Upgrade::Unchanged)));
+        assert_eq!(next(&mut counting), (from..from + 50).collect::<Vec<u64>>());
+        from += 50;
+        // Whoever begins without a state begins with the new one.
+        let mut fresh = start();
+        assert_ne!(fresh.info().digest, old);
+        assert_eq!(next(&mut fresh)[0], 0);
     }
-    assert_eq!(kept.info().digest, old);
-    assert!(host.refused()["features"].contains("snapshot"), "{:?}", host.refused());
-    // Not tried again, and nothing was lost by trying.
-    assert!(matches!(kept.upgrade(), Ok(Upgrade::Unchanged)));
-    let next = quotes(DAY, 50);
-    collect(&mut whole, &next, &mut expected);
-    collect(&mut kept, &next, &mut found);
-    assert_eq!(found, expected);
-    // What begins without a state may use it.
-    assert_ne!(start().info().digest, old);
+    std::fs::write(&path, [&bytes[..], &note_section("mended")].concat()).unwrap();
+    assert!(matches!(counting.upgrade(), Ok(Upgrade::Taken { .. })));
+    assert!(host.refused().is_empty());
+    assert_eq!(next(&mut counting), (from..from + 50).collect::<Vec<u64>>());
 }

@@ -186,8 +186,10 @@ pub trait Plugins: Debug + Send + Sync + 'static {
     ) -> Result<Box<dyn Transform>> {
         match snapshot.is_empty() {
             true => self.transform(name, context, input, options),
-            false => Err(Error::unsupported(format!("plugin `{name}` cannot carry on from a state"))
-                .with("plugin", name)),
+            false => {
+                Err(Error::unsupported(format!("plugin `{name}` cannot carry on from a state"))
+                    .with("plugin", name))
+            }
         }
     }
 

@@ -86,9 +86,10 @@ impl Kept {
 
     /// Adds what was done.
     fn add(&mut self, version: &Version, new: &PluginStats, old: &PluginStats) {
-        let known = self.plugins.iter().position(|kept| {
-            kept.name == version.name && kept.digest == version.digest
-        });
+        let known = self
+            .plugins
+            .iter()
+            .position(|kept| kept.name == version.name && kept.digest == version.digest);
         let mut kept = match known {
             Some(at) => self.plugins.remove(at),
             None => KeptStats {

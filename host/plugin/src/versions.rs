@@ -155,8 +155,13 @@ impl Slot {
             Ok(None) => current.from = Some(now),
             Ok(Some(plugin)) => {
                 let (old, new) = (&current.plugin.info, &plugin.info);
-                tracing::info!(plugin = name, from = old.digest, to = new.digest,
-                    version = new.version, "a new version of a plugin is taken");
+                tracing::info!(
+                    plugin = name,
+                    from = old.digest,
+                    to = new.digest,
+                    version = new.version,
+                    "a new version of a plugin is taken"
+                );
                 *current = Current { plugin, from: Some(now) };
             }
             Err(error) => {

@@ -103,8 +103,7 @@ impl ReloadableTransform {
         let snapshot = self.running.snapshot()?;
         // Without a state there is nothing to carry on from.
         let snapshot = Some(&snapshot[..]).filter(|snapshot| !snapshot.is_empty());
-        let made =
-            WasmTransform::new(&newest, &self.context, &self.input, &self.options, snapshot);
+        let made = WasmTransform::new(&newest, &self.context, &self.input, &self.options, snapshot);
         let made = made.and_then(|made| match made.output_schema() == self.output_schema() {
             true => Ok(made),
             false => Err(Error::config("the new version emits other columns")

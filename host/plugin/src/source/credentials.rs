@@ -40,9 +40,8 @@ fn in_docker_config(text: &str, registry: &str) -> Option<(String, String)> {
         key.split('/').next().unwrap_or_default().to_owned()
     };
     let exact = auths.get(registry);
-    let entry = exact.or_else(|| {
-        auths.iter().find(|(key, _)| host(key) == registry).map(|(_, value)| value)
-    })?;
+    let entry = exact
+        .or_else(|| auths.iter().find(|(key, _)| host(key) == registry).map(|(_, value)| value))?;
     let decoded = STANDARD.decode(entry.get("auth")?.as_str()?.trim()).ok()?;
     let pair = String::from_utf8(decoded).ok()?;
     let (user, password) = pair.split_once(':')?;

@@ -103,11 +103,8 @@ impl Source {
     pub(crate) fn fetch(&self, allow_http: bool, progress: Progress<'_>) -> Result<Fetched> {
         match self {
             Self::File(path) => {
-                let found = trust::Found {
-                    name: self.stem(),
-                    path: path.clone(),
-                    origin: Origin::File,
-                };
+                let found =
+                    trust::Found { name: self.stem(), path: path.clone(), origin: Origin::File };
                 let bytes = crate::load::read(&found, None)?;
                 let signature = trust::signature::beside(path)?;
                 Ok(Fetched { bytes, signature, pinned: path.display().to_string() })

@@ -86,12 +86,7 @@ pub fn push(request: &PushRequest) -> Result<Pushed> {
 
 /// The id of the key in a signature that is for these bytes, as far as can be seen
 /// without the key.
-fn signed(
-    path: &Path,
-    bytes: &[u8],
-    text: Option<&str>,
-    sha256: &str,
-) -> Result<Option<String>> {
+fn signed(path: &Path, bytes: &[u8], text: Option<&str>, sha256: &str) -> Result<Option<String>> {
     let refuse = |what: &str| {
         Error::input(what).with("file", path.display()).with_help(format!(
             "sign it again: `tidelake plugin sign {} --key ...`",

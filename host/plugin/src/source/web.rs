@@ -162,9 +162,12 @@ async fn body(
 ) -> Result<Vec<u8>> {
     let total = response.content_length();
     let too_large = || {
-        Error::plugin(format!("the answer has more than the {} that it may have", text::bytes(limit)))
-            .with("address", url)
-            .with_help("check that this is the address of a plugin")
+        Error::plugin(format!(
+            "the answer has more than the {} that it may have",
+            text::bytes(limit)
+        ))
+        .with("address", url)
+        .with_help("check that this is the address of a plugin")
     };
     if total.is_some_and(|total| total > limit) {
         return Err(too_large());
@@ -194,7 +197,9 @@ fn unsent(error: &reqwest::Error, url: &Url) -> Error {
             ("the server sends us on, and we do not follow", "name the last address yourself")
         }
         e if e.is_timeout() => ("the server did not answer in time", "try again later"),
-        e if e.is_connect() => ("the server cannot be reached", "check the address and the network"),
+        e if e.is_connect() => {
+            ("the server cannot be reached", "check the address and the network")
+        }
         _ => ("the server gave no proper answer", "check the address, or try again later"),
     };
     Error::unavailable(what).with("address", url).with_source(chain(error)).with_help(help)
@@ -226,9 +231,9 @@ pub(super) fn fetch(url: &Url, allow_http: bool, progress: Progress<'_>) -> Resu
             Ok(answer) => Some(String::from_utf8_lossy(&answer.bytes).into_owned()),
             // Some stores say 403 for what is not there. Without a signature the
             // plugin is refused, unless the operator says that it needs none.
-            Err(Miss::Status(
-                StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::FORBIDDEN,
-            )) => None,
+            Err(Miss::Status(StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::FORBIDDEN)) => {
+                None
+            }
             Err(miss) => return Err(miss.into_error(&beside)),
         };
         Ok(Fetched { bytes, signature, pinned: url.to_string() })

@@ -6,10 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
+use tidelake_core::Result;
 use tidelake_core::config::PluginConfig;
 use tidelake_core::config::lock::Signer;
 use tidelake_core::plugin::{PluginInfo, PluginKind};
-use tidelake_core::Result;
 
 use super::signature::{self, Key, Verdict};
 use super::{Found, Origin, Rules, Vetted, grants};
