@@ -45,6 +45,13 @@ fn pushed_added_by_its_tag_pinned_by_its_digest_and_run() {
     project.run(&["ingest", "quotes", &path.to_string_lossy()]).success();
     project.run(&["run", "--now", "2024-03-20"]).success();
     assert_eq!(project.query(SQL)[0]["mid"], 100.0);
+    // What it did is told by a process that did none of it.
+    let list = project.json(&["plugin", "list"]);
+    let row = list.as_array().unwrap().iter().find(|row| row["name"] == "spread").unwrap();
+    let number = |key: &str| row["stats"][key].as_u64().unwrap();
+    assert_eq!((number("rows_in"), number("rows_out"), number("traps")), (1, 1, 0), "{row:#}");
+    assert!(number("calls") > 1 && number("cpu_nanos") > 0, "{row:#}");
+    assert!(number("peak_memory") > 0, "{row:#}");
 
     // The tag moves on: what is pinned stays until it is updated by name.
     scene.build_anew("second");

@@ -147,6 +147,8 @@ struct Pages {
     versions: Vec<Version>,
     /// What is to be said of each plugin, or no longer.
     refused: BTreeMap<String, Option<String>>,
+    /// Something of it is not in the file.
+    news: bool,
 }
 
 impl Books {
@@ -171,6 +173,7 @@ impl Books {
     pub(crate) fn refused(&self, name: &str, why: Option<String>) {
         if let Ok(mut pages) = self.pages.lock() {
             pages.refused.insert(name.to_owned(), why);
+            pages.news = true;
         }
     }
 
@@ -182,7 +185,7 @@ impl Books {
             (now.calls != version.kept.calls).then_some(now)
         };
         let new: Vec<Option<PluginStats>> = pages.versions.iter().map(worked).collect();
-        if new.iter().all(Option::is_none) && pages.refused.is_empty() {
+        if new.iter().all(Option::is_none) && !pages.news {
             return;
         }
         let kept = update(project, |kept| {
@@ -204,8 +207,9 @@ impl Books {
                 for (version, new) in pages.versions.iter_mut().zip(new) {
                     version.kept = new.unwrap_or_else(|| version.kept.clone());
                 }
+                // What is refused is said again whenever there is something else to keep.
                 pages.refused.retain(|_, why| why.is_some());
-                // Said again whenever there is something else to keep.
+                pages.news = false;
                 let alive = |version: &Version| Arc::strong_count(&version.counters) > 1;
                 pages.versions.retain(alive);
             }
@@ -314,11 +318,16 @@ mod tests {
     /// Books in which one version did some calls.
     fn books(dir: &TempDir, digest: &str, calls: u64) -> (Books, Arc<Counters>) {
         let books = Books::new(Some(dir.path().to_owned()));
+        let counters = work(&books, digest, calls);
+        (books, counters)
+    }
+
+    fn work(books: &Books, digest: &str, calls: u64) -> Arc<Counters> {
         let counters = Arc::<Counters>::default();
         add(&counters.calls, 1);
         books.open(&info("spread", digest), &counters);
         add(&counters.calls, calls);
-        (books, counters)
+        counters
     }
 
     #[test]
@@ -355,13 +364,9 @@ mod tests {
         drop(books(&dir, "one", 0));
         assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 0);
         // Without a project there is no place for it.
-        let (books, counters) = books(&dir, "one", 0);
-        drop(Books { project: None, ..books_of(books) });
-        drop(counters);
-    }
-
-    fn books_of(mut books: Books) -> Books {
-        Books { project: books.project.take(), pages: std::mem::take(&mut books.pages) }
+        let books = Books::new(None);
+        work(&books, "one", 5);
+        books.keep();
     }
 
     #[test]

@@ -47,6 +47,7 @@ impl Scene {
         let mut command = self.project.command(args);
         command.env("TIDELAKE_CACHE", self.project.root.join("cache"));
         command.env("DOCKER_CONFIG", self.project.root.join("docker"));
+        command.env("NO_PROXY", "127.0.0.1");
         for name in ["TIDELAKE_KEY_PASSWORD", "TIDELAKE_OCI_USER", "TIDELAKE_OCI_PASSWORD"] {
             command.env_remove(name);
         }

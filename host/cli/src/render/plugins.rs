@@ -299,3 +299,81 @@ pub(crate) fn report_json(report: &PluginReport) -> Value {
 fn signer_json(signer: Option<&Signer>) -> Value {
     signer.map_or(Value::Null, |signer| json!({ "id": signer.id, "key": signer.key }))
 }
+
+#[cfg(test)]
+mod tests {
+    use tidelake_core::plugin::{PluginInfo, PluginKind};
+    use tidelake_plugin::KeptStats;
+
+    use super::*;
+
+    #[test]
+    fn a_list_reads_well_at_80_columns() {
+        let info = PluginInfo {
+            name: "spread".into(),
+            version: "0.12.1".into(),
+            kind: PluginKind::Transform,
+            description: String::new(),
+            options: Value::Null,
+            row_wise: true,
+            file_format: None,
+            extension: None,
+            digest: "0123456789abcdef".repeat(4),
+        };
+        let stats = KeptStats {
+            calls: 1_234_567,
+            rows_in: 98_765_432_109,
+            rows_out: 98_765_432_109,
+            traps: 12,
+            cpu_nanos: 7_512_000_000_000,
+            peak_memory: 63_500_000,
+            ..KeptStats::default()
+        };
+        let signer = Signer { id: "6A2B000011112222".into(), key: "RW".into() };
+        let row = Overview {
+            name: "spread".into(),
+            origin: Some(Origin::Added),
+            path: None,
+            signer: Some(signer),
+            grants: vec![],
+            info: Ok(info.clone()),
+            stats: Some(stats),
+            earlier: vec![],
+            refused: Some("it is not signed".into()),
+        };
+        let info = PluginInfo { name: "mask".into(), ..info };
+        let idle = Overview {
+            name: "mask".into(),
+            origin: Some(Origin::Installed),
+            path: None,
+            signer: None,
+            grants: vec!["clock".into(), "wasi:http".into()],
+            info: Ok(info),
+            stats: None,
+            earlier: vec![],
+            refused: None,
+        };
+        let mut out = Vec::new();
+        write_list(&mut out, &[row, idle]).expect("written");
+        let text = String::from_utf8(out).expect("text");
+        let expected = "\
+name    version  kind       digest    signer    grants           from
+spread  0.12.1   transform  01234567  6A2B0000  -                added
+mask    0.12.1   transform  01234567  -         clock wasi:http  installed
+
+work so far      calls         rows in        rows out  CPU time  peak memory  traps
+spread       1,234,567  98,765,432,109  98,765,432,109  2 h 5 min  63.5 MB  12
+
+spread: its newest version was refused while it ran:
+  it is not signed
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn times_for_people() {
+        let of = |millis| seconds(Duration::from_millis(millis));
+        assert_eq!([of(0), of(999), of(3_400)], ["0 ms", "999 ms", "3.4 s"]);
+        assert_eq!([of(65_000), of(7_512_000)], ["1 min 5 s", "2 h 5 min"]);
+    }
+}
