@@ -28,6 +28,9 @@ fn it_is_added_with_the_signature_beside_it_and_runs() {
     let wrong = "0".repeat(64);
     let expected =
         |sha256: &str| scene.run(&["plugin", "add", &moved, "--trust", &key, "--sha256", sha256]);
+    // Certificates are for those who show some.
+    let bare = [("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")];
+    scene.run_with(&["plugin", "verify", &moved, "--key", &key], &bare).success();
     expected(&wrong).fails(1, &["not the one whose sha256 was given", &wrong]);
     scene.nothing_was_compiled();
     let sha256 = scene.json(&["plugin", "inspect", &url, "--key", &key])["sha256"].clone();

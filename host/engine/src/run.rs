@@ -179,7 +179,11 @@ pub(crate) fn file_format(writer: &PluginInfo) -> Result<String> {
 /// A piece of work has ended: what the plugins did in it is kept.
 async fn keep_stats(plugins: &Arc<dyn Plugins>) {
     let plugins = plugins.clone();
-    if let Err(error) = blocking(move || Ok(plugins.keep_stats())).await {
+    let keep = move || {
+        plugins.keep_stats();
+        Ok(())
+    };
+    if let Err(error) = blocking(keep).await {
         tracing::warn!(%error, "what the plugins did is not kept this time");
     }
 }

@@ -58,19 +58,19 @@ struct State {
 struct Current {
     plugin: Arc<Plugin>,
     /// `None`: it is not to be looked at again.
-    from: Option<From>,
+    from: Option<Seen>,
 }
 
 /// A version that was not taken.
 #[derive(Debug)]
 struct Refused {
-    from: From,
+    from: Seen,
     why: String,
 }
 
-/// What a version came from, and how that looked.
+/// What a version came from, and how that looked when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct From {
+struct Seen {
     lock: Look,
     path: PathBuf,
     file: Look,
@@ -94,7 +94,7 @@ impl Look {
     }
 }
 
-impl From {
+impl Seen {
     fn look(host: &PluginHost, path: &Path, pinned: Option<Locked>) -> Self {
         Self {
             lock: host.project().map_or(Look(None), |project| Look::at(&lock::path(project))),
@@ -137,7 +137,7 @@ impl Slot {
         let State { current, refused } = &mut *state;
         let Some(current) = current else {
             let (found, pinned) = host.find(name)?;
-            let from = From::look(host, &found.path, pinned.clone());
+            let from = Seen::look(host, &found.path, pinned.clone());
             let vetted = Vetted::read(&found, &host.rules(name, pinned)?)?;
             let counters = self.counters();
             let plugin = host.load(&vetted, Some(name), &counters)?;
@@ -146,7 +146,7 @@ impl Slot {
             return Ok(Arc::clone(&state.current.insert(Current { plugin, from }).plugin));
         };
         let Some(from) = &current.from else { return Ok(Arc::clone(&current.plugin)) };
-        let as_before = |from: &From| from.again(host) == *from;
+        let as_before = |from: &Seen| from.again(host) == *from;
         if as_before(from) || refused.as_ref().is_some_and(|refused| as_before(&refused.from)) {
             return Ok(Arc::clone(&current.plugin));
         }
@@ -185,14 +185,14 @@ impl Slot {
         &self,
         host: &PluginHost,
         name: &str,
-        before: &From,
-        now: &mut From,
+        before: &Seen,
+        now: &mut Seen,
         old: &PluginInfo,
     ) -> Result<Option<Arc<Plugin>>> {
         let (found, pinned): (Found, _) = host.find(name)?;
-        *now = From::look(host, &found.path, pinned.clone());
+        *now = Seen::look(host, &found.path, pinned.clone());
         // Another plugin's entry changed.
-        if (From { lock: before.lock.clone(), ..now.clone() }) == *before {
+        if (Seen { lock: before.lock.clone(), ..now.clone() }) == *before {
             return Ok(None);
         }
         let vetted = Vetted::read(&found, &host.rules(name, pinned)?)?;

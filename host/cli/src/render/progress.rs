@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
 use tidelake::{Progress, Silent, Stage};
 
 /// Bars on standard error if that is a terminal, silence otherwise.
@@ -24,14 +24,12 @@ pub(crate) fn download(json: bool) -> Box<dyn Fn(u64, Option<u64>) + Send + Sync
     let style =
         ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::no_length().with_style(style).with_prefix("fetch");
+    let bar = bar.with_finish(ProgressFinish::AndClear);
     Box::new(move |bytes, total| {
         if let Some(total) = total {
             bar.set_length(total);
         }
         bar.set_position(bytes);
-        if total == Some(bytes) {
-            bar.finish_and_clear();
-        }
     })
 }
 

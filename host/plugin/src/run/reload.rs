@@ -13,8 +13,6 @@
 //! So what is emitted is what one instance would have emitted that was never replaced,
 //! as far as the new version computes alike; no row is seen twice, and none is missed.
 
-use std::sync::Arc;
-
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use serde_json::Value;
@@ -137,7 +135,7 @@ fn columns(schema: &SchemaRef) -> String {
 
 impl Transform for ReloadableTransform {
     fn output_schema(&self) -> SchemaRef {
-        Arc::clone(&self.running.output_schema())
+        self.running.output_schema()
     }
 
     fn process(&mut self, batch: &RecordBatch, out: &mut dyn BatchSink) -> Result<()> {

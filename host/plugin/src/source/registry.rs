@@ -190,7 +190,7 @@ pub(super) fn pull(
     allow_http: bool,
     progress: Progress<'_>,
 ) -> Result<Fetched> {
-    let web = Web::new(allow_http)?;
+    let web = Web::new(&artifact.base(scheme(artifact, allow_http)?)?, allow_http)?;
     block_on(async {
         let registry = Registry::open(artifact, allow_http, RegistryOperation::Pull).await?;
         let (manifest, digest) = registry.manifest(&web).await?;

@@ -118,19 +118,27 @@ fn policy(allow_http: bool) -> Policy {
 }
 
 impl Web {
-    pub(super) fn new(allow_http: bool) -> Result<Self> {
+    pub(super) fn new(url: &Url, allow_http: bool) -> Result<Self> {
         prepare_tls();
-        let client = Client::builder()
-            .redirect(policy(allow_http))
-            .connect_timeout(CONNECT)
-            .read_timeout(STALL)
-            .user_agent(concat!("tidelake/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| {
-                Error::unavailable("nothing can be fetched: the client does not start")
-                    .with_source(error)
-                    .with_help("check that the system's root certificates are installed")
-            })?;
+        let builder = || {
+            Client::builder()
+                .redirect(policy(allow_http))
+                .connect_timeout(CONNECT)
+                .read_timeout(STALL)
+                .user_agent(concat!("tidelake/", env!("CARGO_PKG_VERSION")))
+        };
+        let client = builder().build();
+        let client = match url.scheme() {
+            // A machine without root certificates can still speak to servers that need
+            // none, and to no others then.
+            "http" => client.or_else(|_| builder().tls_certs_only([]).build()),
+            _ => client,
+        };
+        let client = client.map_err(|error| {
+            Error::unavailable("nothing can be fetched: the client does not start")
+                .with_source(error)
+                .with_help("check that the system's root certificates are installed")
+        })?;
         Ok(Self { client })
     }
 
@@ -197,9 +205,10 @@ fn unsent(error: &reqwest::Error, url: &Url) -> Error {
             ("the server sends us on, and we do not follow", "name the last address yourself")
         }
         e if e.is_timeout() => ("the server did not answer in time", "try again later"),
-        e if e.is_connect() => {
-            ("the server cannot be reached", "check the address and the network")
-        }
+        e if e.is_connect() => (
+            "the server cannot be reached",
+            "check the address, the network, and the server's certificate",
+        ),
         _ => ("the server gave no proper answer", "check the address, or try again later"),
     };
     Error::unavailable(what).with("address", url).with_source(chain(error)).with_help(help)
@@ -220,7 +229,7 @@ fn chain(error: &dyn StdError) -> String {
 /// Gets a plugin and its signature from a web server.
 pub(super) fn fetch(url: &Url, allow_http: bool, progress: Progress<'_>) -> Result<Fetched> {
     check_scheme(url, allow_http)?;
-    let web = Web::new(allow_http)?;
+    let web = Web::new(url, allow_http)?;
     block_on(async {
         let answer = web.get(url, HeaderMap::new(), LARGEST, progress).await;
         let bytes = answer.map_err(|miss| miss.into_error(url))?.bytes;
