@@ -121,7 +121,7 @@ async fn the_next_run_of_an_engine_takes_the_new_version() {
     assert_eq!(rows[0], json!({ "n": 300, "t": 300, "mid": 3.0 * (100.0 * 100.0 + 4950.0) }));
     let table = scene.project.run(&["plugin", "list"]).success().stdout;
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
-    for part in ["calls", "rows in", "CPU time", "peak memory", "traps"] {
+    for part in ["worked", "calls", "rows", "CPU time", "peak memory", "traps"] {
         assert!(table.contains(part), "{part} is not in\n{table}");
     }
 }

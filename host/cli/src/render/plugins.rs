@@ -105,8 +105,8 @@ pub(crate) fn write_list(out: &mut dyn Write, rows: &[Overview]) -> Result<()> {
 /// Writes what those did that did something.
 fn write_work(out: &mut dyn Write, rows: &[Overview]) -> Result<()> {
     let right = |name| (name, Lean::Right);
-    let columns = ["calls", "rows in", "rows out", "CPU time", "peak memory", "traps"].map(right);
-    let mut shown = table::new(&[&[("work so far", Lean::Left)], &columns[..]].concat());
+    let columns = ["calls", "rows", "CPU time", "peak memory", "traps"].map(right);
+    let mut shown = table::new(&[&[("worked", Lean::Left)], &columns[..]].concat());
     let mut any = false;
     for row in rows {
         let Some(stats) = &row.stats else { continue };
@@ -115,7 +115,6 @@ fn write_work(out: &mut dyn Write, rows: &[Overview]) -> Result<()> {
             row.name.clone(),
             count(stats.calls),
             count(stats.rows_in),
-            count(stats.rows_out),
             seconds(Duration::from_nanos(stats.cpu_nanos)),
             bytes(stats.peak_memory),
             count(stats.traps),
@@ -361,8 +360,8 @@ name    version  kind       digest    signer    grants           from
 spread  0.12.1   transform  01234567  6A2B0000  -                added
 mask    0.12.1   transform  01234567  -         clock wasi:http  installed
 
-work so far      calls         rows in        rows out  CPU time  peak memory  traps
-spread       1,234,567  98,765,432,109  98,765,432,109  2 h 5 min  63.5 MB  12
+worked      calls            rows   CPU time  peak memory  traps
+spread  1,234,567  98,765,432,109  2 h 5 min      63.5 MB     12
 
 spread: its newest version was refused while it ran:
   it is not signed
