@@ -17,11 +17,11 @@
 //! 5. `bindings`: one module for each released version of `wit/`, linked by hand,
 //!    and `inert`, what language runtimes import of WASI without needing it.
 //!
-//! Around that way stand `versions`, which notices that a plugin was replaced and takes
-//! the new one, and `books`, which keep what each did beyond the life of a process.
-//!
 //! 6. `capabilities`: what some get beyond their data when it was granted, and
 //!    `storage`: a plugin as the object store that a lake is in.
+//!
+//! Around that way stand `versions`, which notices that a plugin was replaced and takes
+//! the new one, and `books`, which keep what each did beyond the life of a process.
 //!
 //! Guests run on the thread that calls, which must be one that may block. What
 //! stops them when they do not come back is `interrupt`.

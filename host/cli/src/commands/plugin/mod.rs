@@ -44,7 +44,7 @@ pub(crate) enum PluginCommand {
     Inspect(inspect::Inspect),
     /// Get and check a plugin, keep it in the project, and pin it in tidelake.lock
     Add(add::Add),
-    /// Show all plugins: version, digest, signer, grants, where each comes from
+    /// Show all plugins: version, digest, signer, grants, origin, and what each did so far
     List,
     /// Make a key pair to sign plugins with
     Keygen(keygen::Keygen),
