@@ -14,7 +14,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What a plugin is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -117,6 +117,11 @@ pub trait Transform: Send {
     fn process(&mut self, batch: &RecordBatch, out: &mut dyn BatchSink) -> Result<()>;
     /// The input has ended: emits what was held back. No call follows.
     fn finish(&mut self, out: &mut dyn BatchSink) -> Result<()>;
+    /// The state from which [`Plugins::restore_transform`] carries on; empty when
+    /// there is none. The transform itself goes on as before.
+    fn snapshot(&mut self) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
 }
 
 /// Writes one file. Its sink was given when it was made.
@@ -168,6 +173,26 @@ pub trait Plugins: Debug + Send + Sync + 'static {
         options: &Value,
     ) -> Result<Box<dyn Transform>>;
 
+    /// A transform that carries on from a [`Transform::snapshot`], taken perhaps by
+    /// another version of the plugin. What cannot restore it answers with an error
+    /// and never begins anew in silence.
+    fn restore_transform(
+        &self,
+        name: &str,
+        context: &PluginContext,
+        input: SchemaRef,
+        options: &Value,
+        snapshot: &[u8],
+    ) -> Result<Box<dyn Transform>> {
+        match snapshot.is_empty() {
+            true => self.transform(name, context, input, options),
+            false => {
+                Err(Error::unsupported(format!("plugin `{name}` cannot carry on from a state"))
+                    .with("plugin", name))
+            }
+        }
+    }
+
     /// A writer of one file of rows of `schema` in the order `sort`.
     fn format_writer(
         &self,
@@ -188,6 +213,18 @@ pub trait Plugins: Debug + Send + Sync + 'static {
         spec: &DownsampleSpec,
         options: &Value,
     ) -> Result<Box<dyn Downsampler>>;
+
+    /// The same plugins, each in one version for as long as this view is used: the
+    /// newest when it is first asked for. What belongs together (a plan and its
+    /// units, a query) takes its plugins from one view, and so keeps its digests
+    /// while versions change beside it. `None`: they never change.
+    fn hold(&self) -> Option<Arc<dyn Plugins>> {
+        None
+    }
+
+    /// A piece of work has ended: numbers that are kept beyond the process are kept
+    /// now. Never fails; what could not be kept is tried again.
+    fn keep_stats(&self) {}
 }
 
 /// Turns hot rows into public rows when they are queried: a table's chain of

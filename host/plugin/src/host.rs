@@ -17,6 +17,7 @@ use tidelake_core::plugin::{
 };
 use tidelake_core::{Error, Result};
 
+use crate::books::{self, Books, Kept};
 use crate::capabilities::Reach;
 use crate::capabilities::http::transport::Transport;
 use crate::capabilities::secrets::Secrets;
@@ -32,6 +33,7 @@ use crate::run::transform::WasmTransform;
 use crate::run::writer::WasmWriter;
 use crate::stats::{Counters, PluginStats};
 use crate::trust::{Found, Origin, Rules, Vetted, lock};
+use crate::versions::Slot;
 
 /// Where plugins are and what they may use.
 #[derive(Debug, Clone)]
@@ -71,19 +73,14 @@ impl Default for HostOptions {
 
 /// Runs plugins that are WebAssembly components.
 pub struct PluginHost {
-    options: HostOptions,
-    loader: Loader,
+    options: Arc<HostOptions>,
+    loader: Arc<Loader>,
     recycler: Arc<Recycler>,
     transport: Arc<Transport>,
-    slots: Mutex<HashMap<String, Arc<Slot>>>,
-}
-
-/// A plugin by its name: loaded once, by the first who asks; others wait for it,
-/// and for it alone.
-#[derive(Default)]
-struct Slot {
-    counters: Arc<Counters>,
-    plugin: Mutex<Option<Arc<Plugin>>>,
+    slots: Arc<Mutex<HashMap<String, Arc<Slot>>>>,
+    books: Arc<Books>,
+    /// The versions that this view has come to know and stays with.
+    held: Option<Mutex<HashMap<String, Arc<Plugin>>>>,
 }
 
 impl fmt::Debug for PluginHost {
@@ -98,13 +95,29 @@ impl PluginHost {
         let (engine, interrupter) = interrupt::choose(options.interrupt, engine::build)?;
         let cache = Cache::new(options.cache_dir.clone());
         let keep = std::thread::available_parallelism().map_or(4, |n| n.get()) + 1;
+        let loader = Loader { engine, interrupter, cache, keep, compiled: AtomicU64::new(0) };
         Ok(Self {
-            options,
-            loader: Loader { engine, interrupter, cache, keep, compiled: AtomicU64::new(0) },
+            books: Arc::new(Books::new(options.project.clone())),
+            options: Arc::new(options),
+            loader: Arc::new(loader),
             recycler: Arc::default(),
             transport: Arc::default(),
-            slots: Mutex::default(),
+            slots: Arc::default(),
+            held: None,
         })
+    }
+
+    /// The same host: what one loads, all have.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            options: Arc::clone(&self.options),
+            loader: Arc::clone(&self.loader),
+            recycler: Arc::clone(&self.recycler),
+            transport: Arc::clone(&self.transport),
+            slots: Arc::clone(&self.slots),
+            books: Arc::clone(&self.books),
+            held: None,
+        }
     }
 
     /// All plugins that are configured or installed, by name, each with what it
@@ -148,10 +161,26 @@ impl PluginHost {
         self.config(name).hosts
     }
 
-    /// What each plugin that was asked for did so far.
+    /// What each plugin that was asked for did so far, in the version that is in use.
     pub fn stats(&self) -> BTreeMap<String, PluginStats> {
         let Ok(slots) = self.slots.lock() else { return BTreeMap::new() };
-        slots.iter().map(|(name, slot)| (name.clone(), slot.counters.read())).collect()
+        slots.iter().map(|(name, slot)| (name.clone(), slot.counters().read())).collect()
+    }
+
+    /// Why the newest version of a plugin is not in use, of those for which it is so.
+    pub fn refused(&self) -> BTreeMap<String, String> {
+        let Ok(slots) = self.slots.lock() else { return BTreeMap::new() };
+        let refused = slots.iter().filter_map(|(name, slot)| Some((name.clone(), slot.refused()?)));
+        refused.collect()
+    }
+
+    /// What the plugins of the project did in all processes, as far as it was kept.
+    pub fn kept_stats(&self) -> Kept {
+        self.project().map(books::read).unwrap_or_default()
+    }
+
+    pub(crate) fn books(&self) -> &Books {
+        &self.books
     }
 
     /// Components that were handed to the compiler, or taken from its cache, since
@@ -258,49 +287,53 @@ impl PluginHost {
 
     /// Loads a vetted plugin under its own name, for nothing but its description.
     pub(crate) fn try_out(&self, vetted: &Vetted, expected: Option<&str>) -> Result<PluginInfo> {
-        let config = self.config(vetted.name());
-        let shared = self.shared(vetted.name(), &Arc::default());
-        Ok(self.loader.load(vetted, expected, shared, &config)?.info)
+        Ok(self.load(vetted, expected, &Arc::default())?.info.clone())
     }
 
     /// Loads a vetted plugin and keeps it under the name that it gives itself.
     pub(crate) fn adopt(&self, vetted: &Vetted, config: &PluginConfig) -> Result<PluginInfo> {
-        let slot = Arc::new(Slot::default());
-        let shared = self.shared(vetted.name(), &slot.counters);
+        let shared = self.shared(vetted.name(), &Arc::default());
         let plugin = Arc::new(self.loader.load(vetted, None, shared, config)?);
         let info = plugin.info.clone();
-        let poisoned = |_| Error::internal("a thread panicked while it loaded a plugin");
-        *slot.plugin.lock().map_err(|_| poisoned(()))? = Some(plugin);
-        self.slots.lock().map_err(|_| poisoned(()))?.insert(info.name.clone(), slot);
+        let slot = Arc::new(Slot::of(plugin));
+        self.slots.lock().map_err(|_| poisoned())?.insert(info.name.clone(), slot);
         Ok(info)
     }
 
-    /// The plugin of a name, loaded now if it was not yet. A plugin that did not
-    /// load is tried again the next time: its file may have been mended.
+    /// Loads a vetted plugin, as the configuration says.
+    pub(crate) fn load(
+        &self,
+        vetted: &Vetted,
+        expected: Option<&str>,
+        counters: &Arc<Counters>,
+    ) -> Result<Arc<Plugin>> {
+        let (name, config) = (vetted.name(), self.config(vetted.name()));
+        let shared = self.shared(name, counters);
+        Ok(Arc::new(self.loader.load(vetted, expected, shared, &config)?))
+    }
+
+    /// The plugin of a name: in a view, the version that it has come to know; else the
+    /// newest that may run.
     pub(crate) fn plugin(&self, name: &str) -> Result<Arc<Plugin>> {
-        let poisoned = || Error::internal("a thread panicked while it loaded a plugin");
-        let slot = {
-            let mut slots = self.slots.lock().map_err(|_| poisoned())?;
-            match slots.get(name) {
-                Some(slot) => Arc::clone(slot),
-                None => {
-                    // Only what exists gets a slot.
-                    self.find(name)?;
-                    Arc::clone(slots.entry(name.to_owned()).or_default())
-                }
-            }
-        };
-        let mut plugin = slot.plugin.lock().map_err(|_| poisoned())?;
-        if let Some(plugin) = &*plugin {
-            return Ok(Arc::clone(plugin));
+        let Some(held) = &self.held else { return self.slot(name)?.plugin(self, name) };
+        let known = held.lock().map_err(|_| poisoned())?.get(name).cloned();
+        if let Some(known) = known {
+            return Ok(known);
         }
-        let (found, pinned) = self.find(name)?;
-        let vetted = Vetted::read(&found, &self.rules(name, pinned)?)?;
-        let shared = self.shared(name, &slot.counters);
-        let loaded = self.loader.load(&vetted, Some(name), shared, &self.config(name))?;
-        let loaded = Arc::new(loaded);
-        *plugin = Some(Arc::clone(&loaded));
-        Ok(loaded)
+        let newest = self.slot(name)?.plugin(self, name)?;
+        // Of two that came at once, the first decides for both.
+        let mut held = held.lock().map_err(|_| poisoned())?;
+        Ok(Arc::clone(held.entry(name.to_owned()).or_insert(newest)))
+    }
+
+    /// The slot of a plugin that exists.
+    pub(crate) fn slot(&self, name: &str) -> Result<Arc<Slot>> {
+        let mut slots = self.slots.lock().map_err(|_| poisoned())?;
+        if let Some(slot) = slots.get(name) {
+            return Ok(Arc::clone(slot));
+        }
+        self.find(name)?;
+        Ok(Arc::clone(slots.entry(name.to_owned()).or_default()))
     }
 
     fn shared(&self, name: &str, counters: &Arc<Counters>) -> Arc<Shared> {
@@ -345,6 +378,11 @@ impl PluginHost {
     }
 }
 
+/// Another thread panicked in a place that this one cannot do without.
+pub(crate) fn poisoned() -> Error {
+    Error::internal("a thread panicked while it loaded a plugin")
+}
+
 impl Plugins for PluginHost {
     fn describe(&self, name: &str) -> Result<PluginInfo> {
         Ok(self.plugin(name)?.info.clone())
@@ -358,7 +396,19 @@ impl Plugins for PluginHost {
         options: &Value,
     ) -> Result<Box<dyn Transform>> {
         let plugin = self.wanted(name, PluginKind::Transform, context)?;
-        Ok(Box::new(WasmTransform::new(&plugin, context, &input, options)?))
+        Ok(Box::new(WasmTransform::new(&plugin, context, &input, options, None)?))
+    }
+
+    fn restore_transform(
+        &self,
+        name: &str,
+        context: &PluginContext,
+        input: SchemaRef,
+        options: &Value,
+        snapshot: &[u8],
+    ) -> Result<Box<dyn Transform>> {
+        let plugin = self.wanted(name, PluginKind::Transform, context)?;
+        Ok(Box::new(WasmTransform::new(&plugin, context, &input, options, Some(snapshot))?))
     }
 
     fn format_writer(
@@ -384,5 +434,13 @@ impl Plugins for PluginHost {
     ) -> Result<Box<dyn Downsampler>> {
         let plugin = self.wanted(name, PluginKind::Downsampler, context)?;
         Ok(Box::new(WasmDownsampler::new(&plugin, context, &input, spec, options)?))
+    }
+
+    fn hold(&self) -> Option<Arc<dyn Plugins>> {
+        Some(Arc::new(Self { held: Some(Mutex::default()), ..self.share() }))
+    }
+
+    fn keep_stats(&self) {
+        self.books.keep();
     }
 }

@@ -120,6 +120,7 @@ fn since(after: PluginStats, before: &PluginStats) -> PluginStats {
         bytes_out: after.bytes_out - before.bytes_out,
         traps: after.traps - before.traps,
         busy: after.busy.saturating_sub(before.busy),
+        cpu: after.cpu.saturating_sub(before.cpu),
         crossing: after.crossing.saturating_sub(before.crossing),
         codec: after.codec.saturating_sub(before.codec),
         ..after

@@ -5,8 +5,11 @@ pub mod lakes;
 pub mod objects;
 pub mod oracle;
 pub mod project;
+pub mod registry;
 pub mod s3;
+pub mod stranger;
 pub mod ticks;
+pub mod web;
 
 pub use project::{Outcome, Project};
 

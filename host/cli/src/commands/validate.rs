@@ -14,6 +14,7 @@ use tidelake_core::table::{RollupSpec, TableSpec};
 use tidelake_core::{Error, Result};
 use tidelake_plugin::PluginHost;
 use tidelake_plugin::options::OptionProblem;
+use tidelake_plugin::source::silent;
 use tidelake_plugin::trust::report::InspectRequest;
 
 use super::{Out, print_json};
@@ -136,7 +137,7 @@ impl Check<'_> {
             return Ok(());
         }
         let request = InspectRequest { target: name.to_owned(), ..InspectRequest::default() };
-        let imports = self.plugins.inspect(&request)?.imports;
+        let imports = self.plugins.inspect(&request, &silent)?.imports;
         let speaks = imports.iter().any(|i| i.capability.as_deref() == Some("wasi:http"));
         if speaks && self.plugins.hosts(name).is_empty() {
             return Err(Error::config(format!(

@@ -29,7 +29,7 @@ use crate::trust::{Found, Origin, Vetted};
 
 /// The largest plugin file, in bytes. Those that bring an interpreter along are tens of
 /// megabytes; and compiling takes a multiple of a file's size, several at once.
-const LARGEST: u64 = 128 << 20;
+pub(crate) const LARGEST: u64 = 128 << 20;
 
 /// What loading needs of the host.
 #[derive(Debug)]

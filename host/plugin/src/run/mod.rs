@@ -7,6 +7,7 @@ pub(crate) mod instance;
 pub(crate) mod journal;
 pub(crate) mod limits;
 pub(crate) mod plugin;
+pub(crate) mod reload;
 pub(crate) mod state;
 pub(crate) mod transform;
 pub(crate) mod writer;

@@ -65,6 +65,7 @@ impl Describe {
 }
 
 type Schema = (Vec<u8>,);
+type Snapshot = (std::result::Result<Vec<u8>, GuestError>,);
 type CreateStage = (Vec<u8>, String, Option<Vec<u8>>);
 type CreateWriter = (Vec<u8>, Vec<SortColumn>, String, Resource<FileHandle>);
 
@@ -75,6 +76,7 @@ pub(crate) struct Stage {
     pub(crate) output_schema: TypedFunc<(ResourceAny,), Schema>,
     pub(crate) process: TypedFunc<(ResourceAny, Resource<BatchHandle>, Resource<SinkHandle>), Done>,
     pub(crate) finish: TypedFunc<(ResourceAny, Resource<SinkHandle>), Done>,
+    pub(crate) snapshot: TypedFunc<(ResourceAny,), Snapshot>,
 }
 
 impl Stage {
@@ -85,6 +87,7 @@ impl Stage {
             output_schema: interface.func("[method]stage.output-schema")?,
             process: interface.func("[method]stage.process")?,
             finish: interface.func("[method]stage.finish")?,
+            snapshot: interface.func("[method]stage.snapshot")?,
         })
     }
 }

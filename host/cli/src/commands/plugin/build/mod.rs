@@ -12,6 +12,7 @@ use tidelake_core::Error;
 use tidelake_core::config::PluginSample;
 use tidelake_core::plugin::PluginInfo;
 use tidelake_plugin::PluginHost;
+use tidelake_plugin::source::silent;
 use tidelake_plugin::trust::report::{InspectRequest, PluginReport};
 
 use super::sample::{host_options, read_sample};
@@ -93,7 +94,7 @@ async fn look(file: &Path, sample: &PluginSample) -> Result<Built, Failure> {
         let (_, info) = PluginHost::of_file(&file, &config, options)?;
         // It is known already: this looks at the file alone.
         let request = InspectRequest { target, grants: config.grants, ..InspectRequest::default() };
-        Ok(Built { report: host.inspect(&request)?, info })
+        Ok(Built { report: host.inspect(&request, &silent)?, info })
     };
     Ok(with_plugins(host, work).await??)
 }
