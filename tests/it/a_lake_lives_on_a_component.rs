@@ -95,7 +95,7 @@ fn a_backend_that_lies_about_writes_is_given_no_rows_to_lose() {
         let server = Server::start();
         let lying = lake(&server).replace("secret = \"key\"", &format!("lie = {lie:?}"));
         let project = Project::new(&(lying + &ticks::config("delta", "")));
-        let rows = Ticks::new(3).day(Micros::parse("2024-03-01").unwrap(), 300);
+        let rows = ticks::Ticks::new(3).day(Micros::parse("2024-03-01").unwrap(), 300);
         let file = project.write("day.csv", ticks::csv(&rows));
         with_secret(&project, &["ingest", "ticks", file.to_str().unwrap()]).success();
         with_secret(&project, &["run", "--now", now]).fails(1, &[says]);
@@ -104,7 +104,7 @@ fn a_backend_that_lies_about_writes_is_given_no_rows_to_lose() {
         // Nor by another run, which finds what the first one committed.
         with_secret(&project, &["run", "--now", now]).fails(1, &[says]);
         let status = with_secret(&project, &["status", "--json", "--now", now]).success();
-        let status: Value = serde_json::from_str(&status.stdout).unwrap();
+        let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
         let rows = |tier: &str| status[0][tier]["rows"].as_u64().unwrap();
         assert_eq!(rows("hot") + rows("warm"), 300, "{lie}: {status}");
     }
