@@ -54,7 +54,7 @@ impl Web {
     fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
         let mut lines = BufReader::new(stream.try_clone()?).lines();
         let first = lines.next().unwrap_or_else(|| Ok(String::new()))?;
-        while lines.next().unwrap_or_else(|| Ok(String::new()))? != "" {}
+        while !lines.next().unwrap_or_else(|| Ok(String::new()))?.is_empty() {}
         let path = first.split(' ').nth(1).unwrap_or_default();
         let page = self.pages.lock().unwrap().get(path).cloned();
         let mut head = |status: u16, more: &str| {
