@@ -15,7 +15,7 @@ use tidelake_core::table::TableSpec;
 
 use super::bad::{BadRows, OnError};
 use super::lookup::Lookup;
-use super::schema::{Origin, known};
+use tidelake_core::columns::{Origin, known};
 use super::*;
 
 fn spec(extra: &str) -> TableSpec {
