@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 sh "$root/plugins/cargo.sh" "$here" build --workspace
 mkdir -p "$root/target/test-guests"
-for guest in panics loops eats objects shelf; do
+for guest in panics loops eats objects shelf feed; do
     cp "$root/target/guests/wasm32-wasip2/release/guest_$guest.wasm" \
         "$root/target/test-guests/guest-$guest.wasm"
 done
