@@ -12,7 +12,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 target="$root/target/guests"
-plugins=${*:-format-parquet format-json mask standardize filter features ohlcv stats lttb}
+plugins=${*:-format-parquet format-json mask standardize filter features ohlcv stats lttb source-http}
 
 set --
 for plugin in $plugins; do

@@ -11,6 +11,8 @@ mod a_custom_transform_is_used_by_a_config;
 mod a_filter_keeps_what_its_condition_says;
 mod a_lake_lives_on_a_component;
 mod a_new_plugin_is_one_from_the_start;
+mod a_new_source_brings_rows;
+mod a_source_brings_each_row_once;
 mod a_strangers_plugin_runs_only_when_trusted;
 mod bad_config_is_reported_at_once;
 mod bad_data_is_refused_and_counted;

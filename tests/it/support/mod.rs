@@ -2,6 +2,7 @@
 
 pub mod objects;
 pub mod oracle;
+pub mod pages;
 pub mod project;
 pub mod ticks;
 

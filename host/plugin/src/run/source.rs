@@ -69,8 +69,8 @@ impl WasmSource {
             return Some(format!("emitted {rows} rows where at most {most} were asked for"));
         }
         if offset.len() > MAX_OFFSET {
-            let (is, most) = (text::bytes(offset.len() as u64), text::bytes(MAX_OFFSET as u64));
-            return Some(format!("answered an offset of {is}; at most {most} are kept"));
+            let is = offset.len();
+            return Some(format!("answered an offset of {is} bytes; at most {MAX_OFFSET} are kept"));
         }
         if rows > 0 && !moved {
             return Some(format!("emitted {rows} rows and did not move its offset"));
