@@ -120,7 +120,8 @@ fn what_is_wrong_is_told_and_nothing_moves() {
     project.run(&["sync", "trades"]).fails(1, &["sync again later"]);
     server.fail_every(0);
     let config = config(&server);
-    let schema = "\n[table.trades.schema]\nid = \"int32\"\nts = \"timestamp(us, UTC)\"\nprize = \"utf8\"\n";
+    let schema = "\n[table.trades.schema]\nid = \"int32\"\nts = \"timestamp(us, UTC)\"\n\
+                  symbol = \"utf8\"\nprize = \"utf8\"\n";
     project.configure(&format!("{config}{schema}"));
     let says = ["the source's columns differ from [table.trades.schema]", "\"prize\""];
     project.run(&["validate"]).fails(1, &says);

@@ -112,11 +112,8 @@ pub fn differ(differences: Vec<String>, origin: &Origin, what: &str) -> Result<(
     let name = match origin {
         Origin::Table(name) | Origin::Config(name) | Origin::File(name) => name,
     };
-    Err(Error::input(format!(
-        "{what}'s columns differ from {origin}: {}",
-        differences.join("; ")
-    ))
-    .with_help(origin.help(name, what)))
+    Err(Error::input(format!("{what}'s columns differ from {origin}: {}", differences.join("; ")))
+        .with_help(origin.help(name, what)))
 }
 
 /// The columns of a schema, in its order and types. The types were compared before

@@ -40,11 +40,7 @@ impl Engine {
     /// Brings rows from the sources of these tables (of all that have one, when none is
     /// named) into the hot store, until each is idle or at its end. A table that fails
     /// does not keep the others from going on; what it stored before stays.
-    pub async fn sync(
-        &self,
-        tables: &[String],
-        progress: Arc<dyn Progress>,
-    ) -> Result<SyncReport> {
+    pub async fn sync(&self, tables: &[String], progress: Arc<dyn Progress>) -> Result<SyncReport> {
         let started = Instant::now();
         let mut report = SyncReport::default();
         for (spec, source) in self.sources(tables)? {
@@ -55,7 +51,9 @@ impl Engine {
                 progress: Arc::clone(&progress),
                 runtime: Handle::current(),
             };
-            report.tables.push(blocking(move || Ok(syncing.run())).await.with("table", &spec.name)?);
+            report
+                .tables
+                .push(blocking(move || Ok(syncing.run())).await.with("table", &spec.name)?);
         }
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)

@@ -90,7 +90,8 @@ pub fn measure(
 ) -> Result<Measured> {
     moves_rows(info)?;
     if info.kind == PluginKind::Source {
-        let what = format!("plugin `{}` brings rows of its own: none are put through it", info.name);
+        let what =
+            format!("plugin `{}` brings rows of its own: none are put through it", info.name);
         return Err(Error::config(what)
             .with("plugin", &info.name)
             .with_help("`tidelake sync` tells how fast it is where it brings rows from"));

@@ -175,8 +175,12 @@ impl HttpSource {
             Answer::Page(response) => response,
             Answer::Wait(wait, why) => return Ok(Err((wait, why))),
         };
-        let mut layout =
-            Layout { format: options.format, rows: options.rows.as_deref(), cursor: None, field: None };
+        let mut layout = Layout {
+            format: options.format,
+            rows: options.rows.as_deref(),
+            cursor: None,
+            field: None,
+        };
         match &options.cursor {
             Cursor::Row { field, .. } => layout.field = Some(field),
             Cursor::Page { path, .. } => layout.cursor = Some(path),

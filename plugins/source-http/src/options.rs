@@ -142,8 +142,13 @@ impl Options {
         let fields = self.columns.iter().map(|(name, text)| {
             let data_type = types::parse(text).ok_or_else(|| {
                 let option = format!("columns.{name}");
-                Error::option(&option, format!("{text:?} is not a type; write one such as float64, \
-                    utf8, int64, timestamp(us, UTC) or decimal(18, 4)"))
+                Error::option(
+                    &option,
+                    format!(
+                        "{text:?} is not a type; write one such as float64, \
+                    utf8, int64, timestamp(us, UTC) or decimal(18, 4)"
+                    ),
+                )
             })?;
             Ok(Field::new(name, data_type, true))
         });

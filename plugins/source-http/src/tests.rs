@@ -49,7 +49,10 @@ fn server(rows: u64) -> Outside {
         let path = request.url.split('?').next().unwrap_or_default();
         let response = match next {
             Some(next) => response
-                .with_header("Link", format!("</first>; rel=prev, <{path}?after={next}>; rel=\"next\""))
+                .with_header(
+                    "Link",
+                    format!("</first>; rel=prev, <{path}?after={next}>; rel=\"next\""),
+                )
                 .with_header("X-Next", next.to_string()),
             None => response,
         };
@@ -83,7 +86,8 @@ fn options(format: &str, path: &str, cursor: Value) -> Value {
 /// Every way of speaking.
 fn ways() -> Vec<Value> {
     let row = json!({"from": "row", "field": "id", "param": "after"});
-    let mut paged = options("json", "page", json!({"from": "page", "path": "meta.next", "param": "after"}));
+    let mut paged =
+        options("json", "page", json!({"from": "page", "path": "meta.next", "param": "after"}));
     paged["rows"] = json!("d.r");
     let mut numbered = options("csv", "csv", json!({"from": "number", "param": "page"}));
     numbered["page_size"] = json!({"param": "limit", "rows": 7});
@@ -153,7 +157,11 @@ fn values_arrive_as_they_were_written() {
 }
 
 /// The first error of a source whose server answers so.
-fn refused(mut options: Value, change: Value, answer: impl Fn(&Request) -> Response + 'static) -> Error {
+fn refused(
+    mut options: Value,
+    change: Value,
+    answer: impl Fn(&Request) -> Response + 'static,
+) -> Error {
     for (key, value) in change.as_object().expect("an object") {
         options[key] = value.clone();
     }
@@ -178,16 +186,43 @@ fn what_is_wrong_is_told_with_its_place() {
     let bad = "{\"id\":1,\"price\":1}\n\n{\"id\":2,\"price\":\"cheap\"}\n";
     let none = json!({});
     for (error, says) in [
-        (refused(ways[0].clone(), none.clone(), body(bad)), "line 3: column `price`: \"cheap\" is not"),
-        (refused(ways[0].clone(), none.clone(), body("{\"id\":1}\n[")), "line 2: it is not a JSON object"),
-        (refused(ways[0].clone(), none.clone(), body("{\"price\":1}")), "line 1: column `id`: the last row"),
-        (refused(ways[0].clone(), none.clone(), body("{\"id\":1,\"price\":0.12345}")), "column `price`: \"0.12345\""),
-        (refused(ways[1].clone(), none.clone(), body("id,ts\n")), "line 1: column `price`: the header has no"),
-        (refused(ways[1].clone(), none.clone(), body("id,ts,price,venue\n1,2\n")), "the page is not CSV"),
-        (refused(ways[2].clone(), none.clone(), body("[{\"id\":1},{\"id\":{}}]")), "row 2: column `id`: it is no single"),
+        (
+            refused(ways[0].clone(), none.clone(), body(bad)),
+            "line 3: column `price`: \"cheap\" is not",
+        ),
+        (
+            refused(ways[0].clone(), none.clone(), body("{\"id\":1}\n[")),
+            "line 2: it is not a JSON object",
+        ),
+        (
+            refused(ways[0].clone(), none.clone(), body("{\"price\":1}")),
+            "line 1: column `id`: the last row",
+        ),
+        (
+            refused(ways[0].clone(), none.clone(), body("{\"id\":1,\"price\":0.12345}")),
+            "column `price`: \"0.12345\"",
+        ),
+        (
+            refused(ways[1].clone(), none.clone(), body("id,ts\n")),
+            "line 1: column `price`: the header has no",
+        ),
+        (
+            refused(ways[1].clone(), none.clone(), body("id,ts,price,venue\n1,2\n")),
+            "the page is not CSV",
+        ),
+        (
+            refused(ways[2].clone(), none.clone(), body("[{\"id\":1},{\"id\":{}}]")),
+            "row 2: column `id`: it is no single",
+        ),
         (refused(ways[4].clone(), none.clone(), body("{\"d\":1}")), "there is no `d.r`"),
-        (refused(ways[4].clone(), none.clone(), body("{\"d\":{\"r\":3}}")), "what is at `d.r` is not an array"),
-        (refused(ways[0].clone(), json!({"columns": {"id": "number"}}), body("")), "option `columns.id`"),
+        (
+            refused(ways[4].clone(), none.clone(), body("{\"d\":{\"r\":3}}")),
+            "what is at `d.r` is not an array",
+        ),
+        (
+            refused(ways[0].clone(), json!({"columns": {"id": "number"}}), body("")),
+            "option `columns.id`",
+        ),
         (refused(ways[5].clone(), json!({"page_size": null}), body("")), "option `page_size`"),
         (refused(ways[0].clone(), json!({"rows": "x"}), body("")), "option `rows`"),
     ] {

@@ -49,7 +49,10 @@ fn a_source_is_read_and_its_mistakes_are_told_by_line() {
     )
     .unwrap();
     let source = config.tables["t"].source.clone().unwrap();
-    assert_eq!((source.plugin.as_str(), source.id.as_str(), source.max_rows), ("feed", "second", 7));
+    assert_eq!(
+        (source.plugin.as_str(), source.id.as_str(), source.max_rows),
+        ("feed", "second", 7)
+    );
     assert_eq!(source.options["a"], 1);
     let plain = config.tables["u"].source.clone().unwrap();
     assert_eq!((plain.id.as_str(), plain.max_rows), ("feed", 16_384));

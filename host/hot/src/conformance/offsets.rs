@@ -55,10 +55,8 @@ pub async fn offsets_and_rows_move_together_or_not(store: &dyn HotStore) {
     ok(store.append_from("ticks", rows(0, 3), moved("feed", None, b"1")).await);
     let stale = [moved("feed", None, b"2"), moved("feed", Some(b"0"), b"2")];
     for stale in stale {
-        let error = refused(
-            store.append_from("ticks", rows(3, 3), stale).await,
-            ErrorKind::Conflict,
-        );
+        let error =
+            refused(store.append_from("ticks", rows(3, 3), stale).await, ErrorKind::Conflict);
         assert!(error.to_string().contains("feed"), "{error}");
     }
     let mut columns = rows(3, 2)[0].columns().to_vec();

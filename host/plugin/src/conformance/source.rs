@@ -132,7 +132,10 @@ impl Suite<'_> {
         for most in [1, 7, POLL] {
             for step in must(self.record(None, most, 5))? {
                 if step.rows.num_rows() > most as usize {
-                    return Err(format!("{} rows where {most} were asked for", step.rows.num_rows()));
+                    return Err(format!(
+                        "{} rows where {most} were asked for",
+                        step.rows.num_rows()
+                    ));
                 }
             }
         }

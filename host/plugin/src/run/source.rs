@@ -70,7 +70,9 @@ impl WasmSource {
         }
         if offset.len() > MAX_OFFSET {
             let is = offset.len();
-            return Some(format!("answered an offset of {is} bytes; at most {MAX_OFFSET} are kept"));
+            return Some(format!(
+                "answered an offset of {is} bytes; at most {MAX_OFFSET} are kept"
+            ));
         }
         if rows > 0 && !moved {
             return Some(format!("emitted {rows} rows and did not move its offset"));

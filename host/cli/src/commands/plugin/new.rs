@@ -233,8 +233,7 @@ fn files(kind: Kind, name: &str, sdk: &str) -> Vec<(&'static str, String)> {
 mod tests {
     use super::*;
 
-    const KINDS: [Kind; 4] =
-        [Kind::Transform, Kind::Downsampler, Kind::FormatWriter, Kind::Source];
+    const KINDS: [Kind; 4] = [Kind::Transform, Kind::Downsampler, Kind::FormatWriter, Kind::Source];
 
     #[test]
     fn nothing_is_left_to_fill_in() {

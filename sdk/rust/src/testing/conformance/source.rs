@@ -31,11 +31,9 @@ pub fn source<T: Source>(options: &Value) -> Result<(), Failures> {
     let mut cases = Cases::new(T::NAME);
     cases.description(&describe_source::<T>());
     cases.unknown_option(options, |options| open_source::<T>(options, None).map(drop));
-    cases.case("an offset of another", || {
-        match record::<T>(options, Some(FOREIGN), 1, 1) {
-            Ok(_) => Err("was taken: rows would be left out or doubled".to_owned()),
-            Err(error) => refused(&error),
-        }
+    cases.case("an offset of another", || match record::<T>(options, Some(FOREIGN), 1, 1) {
+        Ok(_) => Err("was taken: rows would be left out or doubled".to_owned()),
+        Err(error) => refused(&error),
     });
     let mut all = None;
     cases.case("rows come", || {
