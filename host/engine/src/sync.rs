@@ -154,7 +154,8 @@ impl Syncing {
             &source.options,
             at.as_deref(),
         )?;
-        let schema = self.prepare(&*reader, table.map(|table| table.schema))?;
+        let schema = self.columns(&*reader, table.map(|table| table.schema))?;
+        let mut ready = false;
         loop {
             let mut batches: Vec<RecordBatch> = Vec::new();
             let polled = reader.poll(source.max_rows, &mut batches)?;
@@ -169,6 +170,11 @@ impl Syncing {
                 batches.iter().map(|b| columns::adapt(b, &schema)).collect::<Result<_>>()?;
             if at.as_ref() != Some(&polled.offset) {
                 let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+                // A source that never answered leaves no table behind.
+                if !ready {
+                    runtime.block_on(self.engine.prepare_ingest(&spec.name, &schema))?;
+                    ready = true;
+                }
                 let (from, to) = (at.take(), polled.offset.clone());
                 let moved = OffsetMove { source: source.id.clone(), from, to };
                 let appended = runtime.block_on(hot.append_from(&spec.name, batches, moved))?;
@@ -196,8 +202,8 @@ impl Syncing {
         }
     }
 
-    /// The table's schema, held against the source's. A table that has none gets it.
-    fn prepare(&self, reader: &dyn Source, hot: Option<SchemaRef>) -> Result<SchemaRef> {
+    /// The table's schema, held against the source's; of a table that has none, that one.
+    fn columns(&self, reader: &dyn Source, hot: Option<SchemaRef>) -> Result<SchemaRef> {
         let brought = reader.schema();
         let schema = match columns::known(&self.spec, hot) {
             Some((schema, origin)) => {
@@ -207,7 +213,6 @@ impl Syncing {
             None => columns::plain(&brought),
         };
         self.spec.check_schema(&schema, "the source")?;
-        self.runtime.block_on(self.engine.prepare_ingest(&self.spec.name, &schema))?;
         Ok(schema)
     }
 }
