@@ -12,7 +12,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 target="$root/target/guests"
-plugins=${*:-format-parquet format-json mask standardize filter features ohlcv stats lttb s3}
+plugins=${*:-format-parquet format-json mask standardize filter features ohlcv stats lttb s3 source-http}
 
 set --
 for plugin in $plugins; do

@@ -11,7 +11,7 @@ use tidelake_core::time::Micros;
 
 /// A new project, with the versions that the plugins of the repository have and one
 /// directory for what is built: dependencies are compiled once for all.
-fn new_plugin(project: &Project, kind: &str, name: &str) -> PathBuf {
+pub fn new_plugin(project: &Project, kind: &str, name: &str) -> PathBuf {
     let dir = project.root.join(name);
     let (sdk, path) = (repository().join("sdk/rust"), dir.to_string_lossy());
     let new = ["plugin", "new", "--kind", kind, "--sdk", &sdk.to_string_lossy(), &path];

@@ -7,6 +7,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -28,6 +29,8 @@ pub enum PluginKind {
     Downsampler,
     /// Keeps the objects of a lake.
     StorageBackend,
+    /// Brings rows in.
+    Source,
 }
 
 impl std::fmt::Display for PluginKind {
@@ -37,6 +40,7 @@ impl std::fmt::Display for PluginKind {
             Self::Transform => "transform",
             Self::Downsampler => "downsampler",
             Self::StorageBackend => "storage-backend",
+            Self::Source => "source",
         })
     }
 }
@@ -159,6 +163,44 @@ pub struct DownsampleSpec {
     pub group_columns: Vec<usize>,
 }
 
+/// The longest offset of a source, in bytes.
+pub const MAX_OFFSET: usize = 16 << 10;
+
+/// What a poll of a source found; see `wit/source.wit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// There may be more at once.
+    More,
+    /// There is nothing more now; ask again after so long.
+    Idle(Duration),
+    /// There is nothing more, and never will be.
+    End,
+    /// The other side asks to be left alone for so long, and why.
+    Wait(Duration, String),
+}
+
+/// What a poll of a source answered, beside the rows that it emitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Polled {
+    /// What it found.
+    pub next: Next,
+    /// Where the source is after the rows.
+    pub offset: Vec<u8>,
+}
+
+/// A place where rows come from, open at an offset; see `wit/source.wit`.
+///
+/// After an error of [`Source::poll`] or [`Source::commit`] it is of no more use: open
+/// another one at the last durable offset.
+pub trait Source: Send {
+    /// The schema of everything that is emitted.
+    fn schema(&self) -> SchemaRef;
+    /// Emits at most `max_rows` rows. Rows never come without an offset that moved.
+    fn poll(&mut self, max_rows: u32, out: &mut dyn BatchSink) -> Result<Polled>;
+    /// Rows up to an offset that a poll answered are durable.
+    fn commit(&mut self, offset: &[u8]) -> Result<()>;
+}
+
 /// Makes running plugins by name. Instances may be reused between calls; state is not.
 pub trait Plugins: Debug + Send + Sync + 'static {
     /// What the plugin says about itself. `NotFound` when there is none of this name.
@@ -225,6 +267,19 @@ pub trait Plugins: Debug + Send + Sync + 'static {
     /// A piece of work has ended: numbers that are kept beyond the process are kept
     /// now. Never fails; what could not be kept is tried again.
     fn keep_stats(&self) {}
+
+    /// A source, open at an offset that it returned earlier, or at its start.
+    /// Whoever runs plugins of other kinds alone leaves it as it is.
+    fn source(
+        &self,
+        name: &str,
+        context: &PluginContext,
+        options: &Value,
+        offset: Option<&[u8]>,
+    ) -> Result<Box<dyn Source>> {
+        let _ = (context, options, offset);
+        Err(Error::unsupported(format!("plugin `{name}` cannot be run as a source here")))
+    }
 }
 
 /// Turns hot rows into public rows when they are queried: a table's chain of

@@ -197,6 +197,7 @@ fn rollup_spec(raw: &TableSpec, rollup: &RollupSpec, name: &str) -> TableSpec {
     TableSpec {
         name: name.to_owned(),
         schema: None,
+        source: None,
         layout: Layout { partition, sort, ..raw.layout.clone() },
         transforms: Vec::new(),
         rollups: Vec::new(),

@@ -13,13 +13,14 @@ use tidelake_core::config::lock::{Lock, Locked};
 use tidelake_core::config::{HostRule, Interruption, PluginConfig, TrustConfig, is_plugin_name};
 use tidelake_core::plugin::{
     ByteSink, DownsampleSpec, Downsampler, FormatWriter, PluginContext, PluginInfo, PluginKind,
-    Plugins, SortColumn, Transform,
+    Plugins, SortColumn, Source, Transform,
 };
 use tidelake_core::{Error, Result};
 
 use crate::books::{self, Books, Kept};
 use crate::capabilities::Reach;
 use crate::capabilities::http::transport::Transport;
+use crate::capabilities::kv::Kv;
 use crate::capabilities::secrets::Secrets;
 use crate::crossing::recycle::Recycler;
 use crate::engine;
@@ -28,6 +29,7 @@ use crate::load::{Cache, Loader};
 use crate::options::OptionProblem;
 use crate::run::downsampler::WasmDownsampler;
 use crate::run::plugin::Plugin;
+use crate::run::source::WasmSource;
 use crate::run::state::Shared;
 use crate::run::transform::WasmTransform;
 use crate::run::writer::WasmWriter;
@@ -50,6 +52,9 @@ pub struct HostOptions {
     pub project: Option<PathBuf>,
     /// Where compiled plugins are kept; only the host writes there.
     pub cache_dir: PathBuf,
+    /// Where plugins that were granted `kv` keep what they remember, a file each;
+    /// `None`: in memory, for as long as the host lives.
+    pub kv_dir: Option<PathBuf>,
     /// Bytes that a plugin may emit or write in one call before the host takes them.
     pub output_cap: u64,
     /// How plugins are stopped at their deadline. Where polls are not possible,
@@ -65,6 +70,7 @@ impl Default for HostOptions {
             trust: TrustConfig::default(),
             project: None,
             cache_dir: PathBuf::from("plugin-cache"),
+            kv_dir: None,
             output_cap: 256 << 20,
             interrupt: Interruption::default(),
         }
@@ -351,6 +357,7 @@ impl PluginHost {
         let config = self.config(name);
         Reach {
             secrets: Secrets::new(&config.secrets, self.project()),
+            kv: Kv::new(self.options.kv_dir.as_deref(), name),
             hosts: config.hosts,
             transport: Arc::clone(&self.transport),
         }
@@ -442,5 +449,16 @@ impl Plugins for PluginHost {
 
     fn keep_stats(&self) {
         self.books.keep();
+    }
+
+    fn source(
+        &self,
+        name: &str,
+        context: &PluginContext,
+        options: &Value,
+        offset: Option<&[u8]>,
+    ) -> Result<Box<dyn Source>> {
+        let plugin = self.wanted(name, PluginKind::Source, context)?;
+        Ok(Box::new(WasmSource::new(&plugin, context, options, offset)?))
     }
 }

@@ -89,6 +89,13 @@ pub fn measure(
     times: usize,
 ) -> Result<Measured> {
     moves_rows(info)?;
+    if info.kind == PluginKind::Source {
+        let what =
+            format!("plugin `{}` brings rows of its own: none are put through it", info.name);
+        return Err(Error::config(what)
+            .with("plugin", &info.name)
+            .with_help("`tidelake sync` tells how fast it is where it brings rows from"));
+    }
     let batches = batches(info.kind, subject, rows as usize)?;
     let work = Work { host, name: &info.name, subject, batches: &batches };
     work.once(info.kind)?;
@@ -244,8 +251,8 @@ impl Work<'_> {
                 }
                 aggregator.drain(&mut Discard)
             }
-            // `measure` has refused it.
-            PluginKind::StorageBackend => Ok(()),
+            // `measure` has refused them.
+            PluginKind::StorageBackend | PluginKind::Source => Ok(()),
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod flaky;
 pub mod lakes;
 pub mod objects;
 pub mod oracle;
+pub mod pages;
 pub mod project;
 pub mod registry;
 pub mod s3;

@@ -55,12 +55,16 @@ fn name(stage: Stage) -> &'static str {
         Stage::Verify => "verify",
         Stage::Rollup => "roll up",
         Stage::Evict => "evict",
+        Stage::Sync => "sync",
     }
 }
 
 impl Progress for Bars {
     fn start(&self, table: &str, stage: Stage, rows: u64) {
-        let style = "{prefix:<24} {wide_bar} {human_pos:>11} of {human_len} rows {eta:>4}";
+        let style = match stage {
+            Stage::Sync => "{prefix:<24} {spinner} {human_pos:>11} rows {per_sec:>14} {elapsed:>4}",
+            _ => "{prefix:<24} {wide_bar} {human_pos:>11} of {human_len} rows {eta:>4}",
+        };
         let style =
             ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = self.all.add(ProgressBar::new(rows).with_style(style));

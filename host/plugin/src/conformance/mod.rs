@@ -16,10 +16,14 @@
 //! | other layouts (dictionary, view), other types | takes them, or refuses them when it is created, by the name of the column |
 //! | more than fits under the output cap | ends in an error that says so, and the plugin is usable again |
 //!
+//! Sources bring their own rows: of them is asked that the same come again from the same
+//! offset, however they are cut into polls.
+//!
 //! A crash, an internal error or a broken batch is a failure everywhere.
 
 mod downsampler;
 mod judge;
+mod source;
 mod transform;
 mod writer;
 
@@ -179,6 +183,7 @@ impl<'a> Suite<'a> {
             PluginKind::Transform => self.transform(&mut checks),
             PluginKind::Downsampler => self.downsampler(&mut checks),
             PluginKind::FormatWriter => self.writer(&mut checks),
+            PluginKind::Source => self.source(&mut checks),
             // `new` has refused it.
             PluginKind::StorageBackend => {}
         }

@@ -133,6 +133,7 @@ fn describe_itself(
         PluginKind::Transform => drop(instance.bind(v0_1::Stage::of)?),
         PluginKind::Downsampler => drop(instance.bind(v0_1::Aggregator::of)?),
         PluginKind::StorageBackend => drop(instance.bind(v0_1::Objects::of)?),
+        PluginKind::Source => drop(instance.bind(v0_1::Reader::of)?),
     }
     if let Ok(mut idle) = plugin.idle.lock() {
         idle.push(instance);

@@ -48,6 +48,8 @@ enum Kind {
     Downsampler,
     /// Writes a file format
     FormatWriter,
+    /// Brings rows in
+    Source,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -190,6 +192,12 @@ fn files(kind: Kind, name: &str, sdk: &str) -> Vec<(&'static str, String)> {
             include_str!("templates/format-writer/use.toml.template"),
             include_str!("templates/format-writer/dependencies.toml.template"),
         ),
+        Kind::Source => (
+            "source",
+            include_str!("templates/source/lib.rs.template"),
+            include_str!("templates/source/use.toml.template"),
+            "",
+        ),
     };
     let type_name: String = name
         .split('-')
@@ -225,7 +233,7 @@ fn files(kind: Kind, name: &str, sdk: &str) -> Vec<(&'static str, String)> {
 mod tests {
     use super::*;
 
-    const KINDS: [Kind; 3] = [Kind::Transform, Kind::Downsampler, Kind::FormatWriter];
+    const KINDS: [Kind; 4] = [Kind::Transform, Kind::Downsampler, Kind::FormatWriter, Kind::Source];
 
     #[test]
     fn nothing_is_left_to_fill_in() {
