@@ -4,6 +4,8 @@
 //! it, takes all batches, and finishes; what comes out is counted and dropped. The first
 //! time is for warming up and does not count.
 
+pub mod storage;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -122,6 +124,7 @@ fn since(after: PluginStats, before: &PluginStats) -> PluginStats {
         busy: after.busy.saturating_sub(before.busy),
         crossing: after.crossing.saturating_sub(before.crossing),
         codec: after.codec.saturating_sub(before.codec),
+        waiting: after.waiting.saturating_sub(before.waiting),
         ..after
     }
 }

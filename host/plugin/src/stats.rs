@@ -37,6 +37,8 @@ pub struct PluginStats {
     pub crossing: Duration,
     /// Part of it: compressing and decompressing for the guest.
     pub codec: Duration,
+    /// Part of it: waiting for the answers to requests that the guest sent.
+    pub waiting: Duration,
     /// The most linear memory that one instance had, in bytes.
     pub peak_memory: u64,
     /// What the plugin itself reports, by name.
@@ -78,6 +80,7 @@ pub(crate) struct Counters {
     pub(crate) busy: AtomicU64,
     pub(crate) crossing: AtomicU64,
     pub(crate) codec: AtomicU64,
+    pub(crate) waiting: AtomicU64,
     pub(crate) peak_memory: AtomicU64,
     metrics: Mutex<BTreeMap<String, Metric>>,
 }
@@ -128,6 +131,7 @@ impl Counters {
             busy: time(&self.busy),
             crossing: time(&self.crossing),
             codec: time(&self.codec),
+            waiting: time(&self.waiting),
             peak_memory: get(&self.peak_memory),
             metrics: self.metrics.lock().map(|metrics| metrics.clone()).unwrap_or_default(),
         }

@@ -2,7 +2,9 @@
 //! that is empty below a prefix of its own. They panic when it does not.
 //!
 //! Locations, contents and races are such as tables, logs and readers make them.
-//! [`all`] runs the whole.
+//! [`all`] runs the whole; [`checked`] does so for people, and tells them check by check.
+
+mod checked;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use object_store::{
     Error, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
     UpdateVersion, WriteMultipart,
 };
+
+pub use checked::{Checked, Outcome, checked};
 
 /// A store that is shared.
 pub type StoreRef = Arc<dyn ObjectStore>;

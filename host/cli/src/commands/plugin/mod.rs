@@ -13,6 +13,7 @@ mod list;
 mod new;
 mod sample;
 mod sign;
+mod storage;
 mod test;
 mod verify;
 
