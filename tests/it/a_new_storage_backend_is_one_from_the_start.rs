@@ -46,10 +46,8 @@ fn a_new_storage_backend_is_built_tested_signed_added_and_keeps_a_lake() {
     );
     let scaled = new_plugin(&project, "transform", "scaled");
     let scaled = built(&project, &scaled, "transform", "scaled");
-    let section = format!(
-        "{lake}\n[plugin.scaled]\nsource = {}\nallow_unsigned = true\n",
-        scaled["path"]
-    );
+    let section =
+        format!("{lake}\n[plugin.scaled]\nsource = {}\nallow_unsigned = true\n", scaled["path"]);
     doubles(&project, "scaled", &section);
     let names = server.names();
     assert!(!names.is_empty() && names.iter().all(|n| n.starts_with("lake/prefix/")), "{names:?}");
@@ -69,8 +67,7 @@ fn a_store_that_lies_fails_by_the_name_of_the_check() {
         let host = format!("http://{}", server.address);
         let guest = guest.to_string_lossy();
         let args = ["plugin", "test", &guest, "--options", &options, "--host", &host];
-        let granted =
-            ["wasi:http", "clock", "secrets"].map(|grant| ["--grant", grant]).concat();
+        let granted = ["wasi:http", "clock", "secrets"].map(|grant| ["--grant", grant]).concat();
         project.run(&[&args[..], &granted, with].concat())
     };
     test("", &[]).fails(1, &["which store", "--url URL"]);
