@@ -78,7 +78,9 @@ pub async fn bytes_come_back(store: &StoreRef) {
         store.put(&path, bytes.clone().into()).await.expect("written");
         assert!(read(store, &path).await == bytes, "{size} bytes");
         let meta = store.head(&path).await.expect("there");
-        assert_eq!((meta.size, &meta.location), (size as u64, &path));
+        assert_eq!(meta.size, size as u64);
+        // `PrefixStore` answers with the whole location here.
+        assert!(meta.location.as_ref().ends_with(path.as_ref()), "{meta:?}");
     }
 }
 
