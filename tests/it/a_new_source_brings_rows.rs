@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use crate::a_new_plugin_is_one_from_the_start::new_plugin;
 use crate::support::Project;
+use crate::support::author::new_plugin;
 
 #[test]
 fn a_new_source_is_built_tested_signed_added_and_synced() {

@@ -4,6 +4,8 @@
 //! it, takes all batches, and finishes; what comes out is counted and dropped. The first
 //! time is for warming up and does not count.
 
+pub mod storage;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -130,6 +132,7 @@ fn since(after: PluginStats, before: &PluginStats) -> PluginStats {
         cpu: after.cpu.saturating_sub(before.cpu),
         crossing: after.crossing.saturating_sub(before.crossing),
         codec: after.codec.saturating_sub(before.codec),
+        waiting: after.waiting.saturating_sub(before.waiting),
         ..after
     }
 }

@@ -40,6 +40,8 @@ pub struct PluginStats {
     pub crossing: Duration,
     /// Part of `busy`: compressing and decompressing for the guest.
     pub codec: Duration,
+    /// Part of it: waiting for the answers to requests that the guest sent.
+    pub waiting: Duration,
     /// The most linear memory that one instance had, in bytes.
     pub peak_memory: u64,
     /// What the plugin itself reports, by name.
@@ -82,6 +84,7 @@ pub(crate) struct Counters {
     pub(crate) cpu: AtomicU64,
     pub(crate) crossing: AtomicU64,
     pub(crate) codec: AtomicU64,
+    pub(crate) waiting: AtomicU64,
     pub(crate) peak_memory: AtomicU64,
     metrics: Mutex<BTreeMap<String, Metric>>,
 }
@@ -133,6 +136,7 @@ impl Counters {
             cpu: time(&self.cpu),
             crossing: time(&self.crossing),
             codec: time(&self.codec),
+            waiting: time(&self.waiting),
             peak_memory: get(&self.peak_memory),
             metrics: self.metrics.lock().map(|metrics| metrics.clone()).unwrap_or_default(),
         }

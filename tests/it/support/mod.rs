@@ -1,5 +1,6 @@
 //! What scenarios share: projects in temporary directories, the real binary, oracles.
 
+pub mod author;
 pub mod flaky;
 pub mod lakes;
 pub mod objects;

@@ -10,6 +10,7 @@ pub(crate) mod progress;
 pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod store;
 pub(crate) mod sync;
 pub(crate) mod table;
 

@@ -240,8 +240,7 @@ pub(crate) fn moves_rows(info: &PluginInfo) -> Result<()> {
     }
     let what = format!("plugin `{}` is a {}: no rows go through it", info.name, info.kind);
     Err(Error::config(what).with("plugin", &info.name).with_help(
-        "ask it against its store: as the lake of a project, with `tidelake validate` and `run`, \
-         or by `tidelake_lake::conformance::store`",
+        "ask it against its store: `tidelake plugin test`, or `tidelake_lake::conformance::store`",
     ))
 }
 

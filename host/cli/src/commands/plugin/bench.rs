@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidelake_core::Error;
-use tidelake_core::plugin::PluginInfo;
-use tidelake_plugin::PluginHost;
-use tidelake_plugin::measure::{Measured, Readiness, measure, readiness};
+use tidelake_core::plugin::{PluginInfo, PluginKind};
+use tidelake_plugin::measure::{self, Measured, Readiness, readiness};
+use tidelake_plugin::{PluginHost, PluginStats};
 
 use super::sample::{Loaded, SampleArgs, host_options};
-use super::{Out, print_json};
+use super::{Out, print_json, storage};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::render;
@@ -19,7 +19,7 @@ use crate::render;
 pub(crate) struct Bench {
     #[command(flatten)]
     sample: SampleArgs,
-    /// Rows handed in, each time
+    /// Rows handed in, each time; none go through a storage backend
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     rows: u64,
     /// How many times
@@ -27,58 +27,115 @@ pub(crate) struct Bench {
     times: u16,
 }
 
+/// What was measured.
+enum Figures {
+    /// Of a plugin that rows go through.
+    Rows(Measured),
+    /// Of one that keeps objects.
+    Storage(measure::storage::Measured),
+}
+
 /// Measures and shows.
 pub(super) async fn run(global: &Global, args: Bench, out: Out<'_>) -> Result<(), Failure> {
     let loaded = args.sample.load()?;
-    let work = tokio::task::spawn_blocking(move || work(&loaded, args.rows, args.times.into()));
-    let work =
-        work.await.map_err(|e| Error::internal("the bench did not finish").with_source(e))?;
-    let (info, ready, measured) = work?;
+    let runtime = tokio::runtime::Handle::current();
+    let work = move || work(&loaded, args.rows, args.times.into(), &runtime);
+    let work = tokio::task::spawn_blocking(work).await;
+    let work = work.map_err(|e| Error::internal("the bench did not finish").with_source(e))?;
+    let (info, ready, figures) = work?;
     if global.json {
-        return print_json(out, &to_json(&info, ready, &measured));
+        return print_json(out, &to_json(&info, ready, &figures));
     }
-    Ok(render::author::write_bench(out, &info, ready, &measured)?)
+    Ok(match &figures {
+        Figures::Rows(measured) => render::author::write_bench(out, &info, ready, measured)?,
+        Figures::Storage(measured) => render::store::write_bench(out, &info, ready, measured)?,
+    })
 }
 
 fn work(
     loaded: &Loaded,
     rows: u64,
     times: usize,
-) -> Result<(PluginInfo, Readiness, Measured), Error> {
-    let Loaded { file, config, subject } = loaded;
+    runtime: &tokio::runtime::Handle,
+) -> Result<(PluginInfo, Readiness, Figures), Error> {
+    let Loaded { file, config, subject, .. } = loaded;
     let options = host_options();
     let cache = options.cache_dir.join(format!("bench-{}", std::process::id()));
     let ready = readiness(file, config, &options, &cache)?;
     let (host, info) = PluginHost::of_file(file, config, options)?;
-    let measured = measure(&host, &info, subject, rows, times)?;
-    Ok((info, ready, measured))
+    let figures = match info.kind {
+        PluginKind::StorageBackend => {
+            Figures::Storage(runtime.block_on(storage::bench(&host, &info, loaded, times))?)
+        }
+        _ => Figures::Rows(measure::measure(&host, &info, subject, rows, times)?),
+    };
+    Ok((info, ready, figures))
 }
 
-fn to_json(info: &PluginInfo, ready: Readiness, measured: &Measured) -> Value {
-    let stats = &measured.stats;
-    let seconds = |time: Duration| time.as_secs_f64();
+fn seconds(time: Duration) -> f64 {
+    time.as_secs_f64()
+}
+
+fn to_json(info: &PluginInfo, ready: Readiness, figures: &Figures) -> Value {
+    let (stats, own) = match figures {
+        Figures::Rows(measured) => (&measured.stats, of_rows(measured)),
+        Figures::Storage(measured) => (&measured.stats, of_storage(measured)),
+    };
+    let mut all = common(info, ready, stats);
+    if let (Value::Object(all), Value::Object(own)) = (&mut all, own) {
+        all.extend(own);
+    }
+    all
+}
+
+/// What is told of every kind.
+fn common(info: &PluginInfo, ready: Readiness, stats: &PluginStats) -> Value {
     json!({
         "name": info.name,
         "version": info.version,
         "kind": info.kind,
         "sha256": info.digest,
+        "calls": stats.calls,
+        "busy_seconds": seconds(stats.busy),
+        "peak_memory": stats.peak_memory,
+        "instances": stats.instances,
+        "instantiation_seconds": seconds(stats.instantiation),
+        "compile_seconds": seconds(ready.compiled),
+        "from_cache_seconds": seconds(ready.cached),
+    })
+}
+
+fn of_rows(measured: &Measured) -> Value {
+    let stats = &measured.stats;
+    json!({
         "rows": measured.rows,
         "arrow_bytes": measured.bytes,
         "seconds": measured.times.iter().copied().map(seconds).collect::<Vec<_>>(),
         "median_seconds": seconds(measured.median()),
         "rows_per_second": render::author::per_second(measured.rows, measured.median()),
         "mb_per_second": render::author::per_second(measured.bytes, measured.median()) / 1e6,
-        "calls": stats.calls,
         "bytes_in": stats.bytes_in,
         "bytes_out": stats.bytes_out,
         "rows_out": stats.rows_out,
-        "busy_seconds": seconds(stats.busy),
         "crossing_seconds": seconds(stats.crossing),
         "codec_seconds": seconds(stats.codec),
-        "peak_memory": stats.peak_memory,
-        "instances": stats.instances,
-        "instantiation_seconds": seconds(stats.instantiation),
-        "compile_seconds": seconds(ready.compiled),
-        "from_cache_seconds": seconds(ready.cached),
+    })
+}
+
+fn of_storage(measured: &measure::storage::Measured) -> Value {
+    let operation = |operation: &measure::storage::Operation| {
+        let (count, total) = (operation.times.len() as u64, operation.total());
+        json!({
+            "name": operation.name,
+            "bytes": operation.bytes,
+            "seconds": operation.times.iter().copied().map(seconds).collect::<Vec<_>>(),
+            "median_seconds": seconds(operation.median()),
+            "per_second": render::author::per_second(count, total),
+            "mb_per_second": render::author::per_second(count * operation.bytes, total) / 1e6,
+        })
+    };
+    json!({
+        "operations": measured.operations.iter().map(operation).collect::<Vec<_>>(),
+        "waiting_seconds": seconds(measured.stats.waiting),
     })
 }

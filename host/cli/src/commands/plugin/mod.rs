@@ -14,6 +14,7 @@ mod new;
 mod push;
 mod sample;
 mod sign;
+mod storage;
 mod test;
 mod verify;
 

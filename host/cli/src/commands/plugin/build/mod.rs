@@ -3,7 +3,10 @@
 //! A language is a file here and a line in [`LANGUAGES`]: it says by which file its
 //! projects are known, and makes a component of one.
 
+mod javascript;
+mod python;
 mod rust;
+mod tools;
 
 use std::path::{Path, PathBuf};
 
@@ -41,7 +44,7 @@ struct Language {
 }
 
 /// All of them; the first whose file is there builds.
-const LANGUAGES: [Language; 1] = [rust::LANGUAGE];
+const LANGUAGES: [Language; 3] = [rust::LANGUAGE, python::LANGUAGE, javascript::LANGUAGE];
 
 /// What was built.
 #[derive(Debug)]
@@ -55,7 +58,7 @@ pub(super) struct Built {
 /// Builds the project and shows what came out.
 pub(super) async fn run(global: &Global, args: Build, out: Out<'_>) -> Result<(), Failure> {
     let file = component(&args.dir)?;
-    let built = look(&file, &read_sample(Some(&args.dir), None)?).await?;
+    let built = look(&file, &read_sample(&args.dir, None)?).await?;
     if global.json {
         return print_json(out, &to_json(&built));
     }
