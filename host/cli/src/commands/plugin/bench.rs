@@ -46,10 +46,11 @@ pub(super) async fn run(global: &Global, args: Bench, out: Out<'_>) -> Result<()
     if global.json {
         return print_json(out, &to_json(&info, ready, &figures));
     }
-    Ok(match &figures {
+    match &figures {
         Figures::Rows(measured) => render::author::write_bench(out, &info, ready, measured)?,
         Figures::Storage(measured) => render::store::write_bench(out, &info, ready, measured)?,
-    })
+    }
+    Ok(())
 }
 
 fn work(

@@ -136,9 +136,9 @@ mod tests {
         }
         set(&file, 10);
         set(&made, 11);
-        assert!(is_fresh(&made, &[source.clone()]));
+        assert!(is_fresh(&made, std::slice::from_ref(&source)));
         set(&file, 12);
-        assert!(!is_fresh(&made, &[source.clone()]));
+        assert!(!is_fresh(&made, std::slice::from_ref(&source)));
         assert!(!is_fresh(&made, &[dir.path().join("missing")]));
         assert!(!is_fresh(&dir.path().join("missing"), &[source]));
     }
