@@ -13,15 +13,18 @@
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
-use tidelake_core::{Error, Result};
+use tidelake_core::Error;
 
 use crate::error::store_error;
 
 /// Where probes are written, beside the tables.
 const DIRECTORY: &str = "_tidelake";
 
+/// How often an object is created whose creation had no answer.
+const TRIES: usize = 4;
+
 /// Fails if the store is not fit to keep a lake.
-pub(crate) async fn probe(store: &dyn ObjectStore) -> Result<()> {
+pub(crate) async fn probe(store: &dyn ObjectStore) -> Result<(), Error> {
     let path = Path::from_iter([DIRECTORY, &format!("probe-{}", uuid::Uuid::new_v4().simple())]);
     let answer = ask(store, &path).await;
     // A store that is not fit may not delete, either; what it keeps is a few bytes.
@@ -31,7 +34,7 @@ pub(crate) async fn probe(store: &dyn ObjectStore) -> Result<()> {
     answer
 }
 
-async fn ask(store: &dyn ObjectStore, path: &Path) -> Result<()> {
+async fn ask(store: &dyn ObjectStore, path: &Path) -> Result<(), Error> {
     let unfit = |what: &str| {
         Error::unsupported(format!("the lake's store cannot keep a lake: {what}"))
             .with("file", path)
@@ -40,18 +43,20 @@ async fn ask(store: &dyn ObjectStore, path: &Path) -> Result<()> {
                  absent; nothing was moved to it",
             )
     };
-    let create = |content: &'static [u8]| async move {
-        let content = Bytes::from_static(content).into();
-        store.put_opts(path, content, PutMode::Create.into()).await
-    };
     let (first, second) = (b"first".as_slice(), b"second".as_slice());
-    create(first).await.map_err(|error| store_error(error, path))?;
-    let refused = match create(second).await {
-        Err(
+    match create(store, path, first).await {
+        Ok(()) => {}
+        // The answer to an earlier try was lost; what is there will be looked at.
+        Err((object_store::Error::AlreadyExists { .. }, 2..)) => {}
+        Err((error, _)) => return Err(store_error(error, path)),
+    }
+    let refused = match create(store, path, second).await {
+        Err((
             object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. },
-        ) => true,
-        Ok(_) => false,
-        Err(error) => return Err(store_error(error, path)),
+            _,
+        )) => true,
+        Ok(()) => false,
+        Err((error, _)) => return Err(store_error(error, path)),
     };
     let found = match store.get(path).await {
         Ok(found) => found.bytes().await.map_err(|error| store_error(error, path))?,
@@ -64,6 +69,24 @@ async fn ask(store: &dyn ObjectStore, path: &Path) -> Result<()> {
         (true, true) => Ok(()),
         (false, _) => Err(unfit("it replaces an object that it was told only to create")),
         (true, false) => Err(unfit("an object reads differently from what was written")),
+    }
+}
+
+/// Creates the object, again while the outcome is not known; the error is that of the last
+/// try, with its number.
+async fn create(
+    store: &dyn ObjectStore,
+    path: &Path,
+    content: &'static [u8],
+) -> Result<(), (object_store::Error, usize)> {
+    let mut number = 1;
+    loop {
+        let content = Bytes::from_static(content).into();
+        match store.put_opts(path, content, PutMode::Create.into()).await {
+            Ok(_) => return Ok(()),
+            Err(object_store::Error::Generic { .. }) if number < TRIES => number += 1,
+            Err(error) => return Err((error, number)),
+        }
     }
 }
 
