@@ -23,7 +23,7 @@ REQUIREMENTS := tests/readers/requirements.txt
 VENV := $(TARGET)/venv
 VENV_READY := $(VENV)/ready-$(shell cksum < $(REQUIREMENTS) | cut -d' ' -f1)
 
-.PHONY: help demo test bench bench-plugins fuzz lint fmt clippy lint-tools plugins plugins-native toolchain venv test-build test-plugins test-guests test-python test-javascript
+.PHONY: help demo test bench bench-plugins fuzz lint fmt clippy lint-tools plugins plugins-native toolchain venv test-build test-plugins test-guests test-servers test-registry test-python test-javascript
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -60,7 +60,7 @@ lint-tools:
 
 fmt: lint-tools
 	cargo fmt --all --check
-	@set -e; for workspace in $(WORKSPACES); do \
+	@set -e; for workspace in $(WORKSPACES) tests/servers/s3/Cargo.toml; do \
 		echo "cargo fmt --check ($$workspace)"; \
 		cargo fmt --all --check --manifest-path $$workspace; \
 	done
@@ -75,7 +75,7 @@ clippy: lint-tools
 # All targets, so that the binary is built with the very features that the tests
 # are: cargo test alone would not build it, and cargo build alone would build
 # the dependencies a second time.
-test-build: plugins plugins-native test-guests
+test-build: plugins plugins-native test-guests test-servers test-registry
 	cargo build $(TESTED)
 
 # Plugins are plain libraries to their own tests, which run natively.
@@ -96,6 +96,17 @@ plugins-native: ## Builds the plugins as native libraries
 # Guests that misbehave, for the scenarios.
 test-guests: toolchain
 	tests/guests/build.sh
+
+# Servers that the scenarios talk to; moto is in the Python environment.
+test-servers:
+	tests/servers/build.sh
+
+# The registry that scenarios start and stop themselves.
+test-registry:
+	@command -v docker-registry >/dev/null || { \
+		as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
+		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq docker-registry; \
+	} || { echo "docker-registry is missing, and could not be installed: apt-get install docker-registry"; exit 1; }
 
 # The example in Python as a component, and the SDK's own tests.
 SPREAD_PYTHON := $(TARGET)/spread-python.wasm

@@ -19,7 +19,7 @@ if [ "${1:-}" = --native ]; then
     native=yes
     shift
 fi
-plugins=${*:-format-parquet format-json mask standardize filter features ohlcv stats lttb}
+plugins=${*:-format-parquet format-json mask standardize filter features ohlcv stats lttb s3 source-http}
 
 set --
 for plugin in $plugins; do

@@ -17,6 +17,9 @@ function view(View, bytes, length) {
   return new View(aligned.buffer, aligned.byteOffset, length);
 }
 
+/** The typed array of a type's values; undefined for types that have none. */
+export const viewOf = (name) => VIEWS[name];
+
 function bit(bitmap, row) {
   return ((bitmap[row >> 3] >> (row & 7)) & 1) === 1;
 }

@@ -156,6 +156,10 @@
             (call $finish (local.get 1))
             (call $sink-drop (local.get 1))
             (i32.store (i32.const 0xf000) (i32.const 0))
+            (i32.const 0xf000))
+        ;; None.
+        (func (export "snapshot") (param i32) (result i32)
+            (memory.fill (i32.const 0xf000) (i32.const 0) (i32.const 12))
             (i32.const 0xf000)))
     (core instance $g (instantiate $guest
         (with "m" (instance $m))
@@ -182,6 +186,8 @@
     (func $finish (param "self" (borrow $stage)) (param "out" (borrow $sink))
         (result (result (error $error)))
         (canon lift (core func $g "finish") (memory (core memory $mem))))
+    (func $snapshot (param "self" (borrow $stage)) (result (result (list u8) (error $error)))
+        (canon lift (core func $g "snapshot") (memory (core memory $mem))))
 ;; Exported types must have names, which a component within gives them.
     (component $names
         (type $c (enum "invalid-input" "unsupported" "not-found" "already-exists" "precondition"
@@ -200,6 +206,8 @@
             (result (result (error $error)))))
         (import "finish" (func $finish (param "self" (borrow $s))
             (param "out" (borrow $sink)) (result (result (error $error)))))
+        (import "snapshot" (func $snapshot (param "self" (borrow $s))
+            (result (result (list u8) (error $error)))))
         (export $stage "stage" (type $s))
         (export "[static]stage.create" (func $create)
             (func (param "input" (list u8)) (param "options" string)
@@ -212,11 +220,14 @@
                 (param "out" (borrow $sink)) (result (result (error $error)))))
         (export "[method]stage.finish" (func $finish)
             (func (param "self" (borrow $stage)) (param "out" (borrow $sink))
-                (result (result (error $error))))))
+                (result (result (error $error)))))
+        (export "[method]stage.snapshot" (func $snapshot)
+            (func (param "self" (borrow $stage)) (result (result (list u8) (error $error))))))
     (alias export $types "error-code" (type $code))
     (instance $transform (instantiate $names
         (with "error-code" (type $code)) (with "error" (type $error))
         (with "stage" (type $stage)) (with "batch" (type $batch)) (with "sink" (type $sink))
         (with "create" (func $create)) (with "output-schema" (func $output-schema))
-        (with "process" (func $process)) (with "finish" (func $finish))))
+        (with "process" (func $process)) (with "finish" (func $finish))
+        (with "snapshot" (func $snapshot))))
     (export "tidelake:plugin/transform@0.1.0" (instance $transform)))

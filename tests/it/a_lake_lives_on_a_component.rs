@@ -3,18 +3,14 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use tidelake::{Engine, OpenOptions};
 use tidelake_core::clock::FixedClock;
 use tidelake_core::config;
-use tidelake_core::table::LogKind;
 use tidelake_core::time::Micros;
-use tidelake_lake::conformance::{self, LogRef};
-use tidelake_lake::log;
 
 use crate::support::objects::Server;
-use crate::support::ticks::{self, Ticks};
-use crate::support::{Project, oracle, plugin_cache, plugins, repository};
+use crate::support::ticks;
+use crate::support::{Project, lakes, oracle, plugin_cache, plugins, repository};
 
 /// The lake, kept by the guest `objects` on this server.
 fn lake(server: &Server) -> String {
@@ -45,50 +41,12 @@ fn with_secret(project: &Project, args: &[&str]) -> crate::support::Outcome {
     crate::support::Outcome::of(args, output)
 }
 
-fn scalar(project: &Project, sql: &str) -> Value {
-    let outcome = with_secret(project, &["query", sql, "--format", "json"]).success();
-    let rows: Vec<Value> = serde_json::from_str(&outcome.stdout).unwrap();
-    rows[0].as_object().unwrap().values().next().unwrap().clone()
-}
-
 fn moved(server: &Server, format: &str) {
-    let text = lake(server) + &ticks::config(format, "");
-    let project = Project::new(&text);
-    with_secret(&project, &["validate"]).success();
-    let start = Micros::parse("2024-03-01").unwrap();
-    let mut made = Ticks::new(7);
-    let mut all = Vec::new();
-    for day in 0..4 {
-        let rows = made.day(Micros(start.0 + day * ticks::DAY), 500);
-        let file = project.write(&format!("{day}.csv"), ticks::csv(&rows));
-        with_secret(&project, &["ingest", "ticks", file.to_str().unwrap()]).success();
-        all.extend(rows);
-    }
-    let sum: i64 = all.iter().map(|tick| tick.size).sum();
-    let now = "2024-03-20T00:00:00Z";
-    with_secret(&project, &["run", "--now", now]).success();
-    assert_eq!(scalar(&project, "SELECT count(*) FROM ticks"), 2000);
-    assert_eq!(scalar(&project, "SELECT sum(size) FROM ticks"), sum);
-    with_secret(&project, &["verify", "--now", now]).success();
-    // Older than warm: nothing of it is in the hot store any more, or ever was here.
-    let status = with_secret(&project, &["status", "--json", "--now", now]).success();
-    let status: Value = serde_json::from_str(&status.stdout).unwrap();
-    assert!(status.to_string().contains("2000"), "{status}");
-    assert!(!project.root.join("lake").exists());
+    let project = Project::new(&(lake(server) + &ticks::config(format, "")));
+    let all = lakes::rows_move(&project, |args| with_secret(&project, args));
     assert!(server.names().iter().any(|name| name.starts_with("ticks/")));
     assert!(server.secrets().iter().all(|secret| secret == "open sesame"));
-    // Late rows join the next commit.
-    let late = made.day(start, 10);
-    let file = project.write("late.csv", ticks::csv(&late));
-    with_secret(&project, &["ingest", "ticks", file.to_str().unwrap()]).success();
-    with_secret(&project, &["run", "--now", now]).success();
-    assert_eq!(scalar(&project, "SELECT count(*) FROM ticks"), 2010);
-    with_secret(&project, &["verify", "--now", now]).success();
-    // The same rows, whoever asks.
-    assert_eq!(scalar(&project, "SELECT count(DISTINCT size) FROM ticks"), 2010);
-    all.extend(late);
-    let expected = oracle::digest("ticks", &[ticks::batch(&all)]);
-    assert_eq!(seen(&project, now), expected);
+    assert_eq!(seen(&project, lakes::NOW), oracle::digest("ticks", &[ticks::batch(&all)]));
 }
 
 /// The digest of all rows, as this process reads them.
@@ -124,47 +82,38 @@ fn our_own_log_on_a_component_is_a_lake_like_any_other() {
     moved(&Server::start(), "parquet");
 }
 
+/// A backend that says it has done what it has not: nothing is let go of for its sake.
+#[test]
+fn a_backend_that_lies_about_writes_is_given_no_rows_to_lose() {
+    let now = "2024-03-20T00:00:00Z";
+    for (lie, says, untouched) in [
+        ("lost", "what it says it has written is not there", true),
+        ("overwrites", "replaces an object that it was told only to create", true),
+        // Honest about small things.
+        ("lost-data", "there is no such file in the lake", false),
+    ] {
+        let server = Server::start();
+        let lying = lake(&server).replace("secret = \"key\"", &format!("lie = {lie:?}"));
+        let project = Project::new(&(lying + &ticks::config("delta", "")));
+        let rows = ticks::Ticks::new(3).day(Micros::parse("2024-03-01").unwrap(), 300);
+        let file = project.write("day.csv", ticks::csv(&rows));
+        with_secret(&project, &["ingest", "ticks", file.to_str().unwrap()]).success();
+        with_secret(&project, &["run", "--now", now]).fails(1, &[says]);
+        let lake = server.names();
+        assert!(!untouched || !lake.iter().any(|name| name.starts_with("ticks/")), "{lake:?}");
+        // Nor by another run, which finds what the first one committed.
+        with_secret(&project, &["run", "--now", now]).fails(1, &[says]);
+        let status = with_secret(&project, &["status", "--json", "--now", now]).success();
+        let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+        let rows = |tier: &str| status[0][tier]["rows"].as_u64().unwrap();
+        assert_eq!(rows("hot") + rows("warm"), 300, "{lie}: {status}");
+    }
+}
+
 #[test]
 fn eight_hosts_commit_to_one_delta_table() {
     let server = Server::start();
-    // Each with a host, instances and connections of its own, as processes have.
-    let engines: Vec<Engine> = (0..8)
-        .map(|number| {
-            let dir = tempfile::tempdir().unwrap().keep();
-            let text = lake(&server).replace(", secret = \"key\"", "");
-            let options = OpenOptions {
-                plugin_dirs: vec![plugins()],
-                cache_dir: Some(plugin_cache()),
-                command: format!("writer {number}"),
-                ..OpenOptions::default()
-            };
-            Engine::open(&dir, config::parse(&text).unwrap(), options).unwrap()
-        })
-        .collect();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    for kind in [LogKind::Delta, LogKind::Files] {
-        let next = std::sync::atomic::AtomicUsize::new(0);
-        let stores: Vec<_> = engines.iter().map(|engine| engine.lake().store()).collect();
-        let handle = move || -> LogRef {
-            let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let store = stores[number % stores.len()].clone();
-            match kind {
-                LogKind::Delta => Arc::new(log::delta::DeltaLog::new(store, "delta")),
-                LogKind::Files => Arc::new(log::files::FilesLog::new(store, "files")),
-            }
-        };
-        let format = if kind == LogKind::Delta { "parquet" } else { "json" };
-        runtime.block_on(conformance::concurrent_commits_lose_nothing(format, &handle));
-    }
-    // Versions 0 to 16 of each, without a gap.
-    for (log, width) in [("delta/_delta_log/", 20), ("files/_tidelake/log/", 20)] {
-        let names: Vec<String> =
-            server.names().into_iter().filter(|name| name.starts_with(log)).collect();
-        for version in 0..=16 {
-            let name = format!("{log}{version:0width$}.json");
-            assert!(names.contains(&name), "{name}: {names:?}");
-        }
-    }
+    lakes::eight_hosts_commit_at_once(&lake(&server).replace(", secret = \"key\"", ""));
 }
 
 #[test]

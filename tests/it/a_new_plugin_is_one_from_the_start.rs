@@ -1,60 +1,13 @@
-//! From `plugin new` to a table that runs the plugin, as its author does it, for every
-//! kind: new, build, test, sign, add, run. The README's chapter is that path, and is
-//! followed as it is written.
+//! From `plugin new` to a table that runs the plugin, as its author does it, for the kinds
+//! that rows go through, in Rust: new, build, test, sign, add, run. The README's chapter is
+//! that path, and is followed as it is written.
 
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::author::{made_and_added, share};
 use crate::support::{Project, binary, plugin_cache, plugins, repository, ticks};
 use tidelake_core::time::Micros;
-
-/// A new project, with the versions that the plugins of the repository have and one
-/// directory for what is built: dependencies are compiled once for all.
-fn new_plugin(project: &Project, kind: &str, name: &str) -> PathBuf {
-    let dir = project.root.join(name);
-    let (sdk, path) = (repository().join("sdk/rust"), dir.to_string_lossy());
-    let new = ["plugin", "new", "--kind", kind, "--sdk", &sdk.to_string_lossy(), &path];
-    project.run(&new).success();
-    project.run(&new).fails(1, &["holds something already"]);
-    share(&dir);
-    dir
-}
-
-fn share(plugin: &Path) {
-    std::fs::copy(repository().join("plugins/Cargo.lock"), plugin.join("Cargo.lock")).unwrap();
-    symlink(repository().join("target/guests"), plugin.join("target")).unwrap();
-}
-
-/// Build, test, sign and add: what is the same for every kind. The plugin is then part
-/// of the project.
-fn made_and_added(project: &Project, kind: &str, name: &str) {
-    let dir = new_plugin(project, kind, name);
-    let path = dir.to_string_lossy();
-    let built = project.json(&["plugin", "build", &path]);
-    assert_eq!((&built["name"], &built["kind"]), (&name.into(), &kind.into()), "{built}");
-    assert_eq!(built["capabilities"], serde_json::json!([]), "{built}");
-    let wasm = built["path"].as_str().unwrap().to_owned();
-    assert_eq!(built["size"], std::fs::metadata(&wasm).unwrap().len());
-
-    let tested = project.json(&["plugin", "test", &path]);
-    assert_eq!((&tested["ok"], &tested["sha256"]), (&true.into(), &built["sha256"]), "{tested}");
-    let checks = tested["checks"].as_array().unwrap();
-    let passed = checks.iter().filter(|check| check["verdict"] == "passed").count();
-    assert!(passed >= 15, "{tested}");
-
-    let (secret, public) = (project.root.join("me.key"), project.root.join("me.pub"));
-    let name = project.root.join("me");
-    project.run(&["plugin", "keygen", &name.to_string_lossy(), "--no-password"]).success();
-    // Not the file that others of these tests build over.
-    let mine = project.root.join("mine.wasm");
-    std::fs::copy(&wasm, &mine).unwrap();
-    let mine = mine.to_string_lossy();
-    project.run(&["plugin", "sign", &mine, "--key", &secret.to_string_lossy()]).success();
-    let trust = public.to_string_lossy();
-    let added = project.json(&["plugin", "add", &mine, "--trust", &trust]);
-    assert_eq!(added["sha256"], built["sha256"], "{added}");
-}
 
 /// Five days of ticks, of which all but the last two leave the hot store's window.
 fn ingest(project: &Project) -> String {
@@ -70,7 +23,7 @@ fn ingest(project: &Project) -> String {
 #[test]
 fn a_new_downsampler_is_built_tested_signed_added_and_run() {
     let project = Project::new("");
-    made_and_added(&project, "downsampler", "fresh-bars");
+    made_and_added(&project, "downsampler", "fresh-bars", &[]);
     let rollup = "[[table.ticks.rollup]]\nevery = \"1d\"\nplugin = \"fresh-bars\"\n\
                   options = { column = \"price\" }\n";
     project.configure(&ticks::config("parquet", rollup));
@@ -88,7 +41,7 @@ fn a_new_downsampler_is_built_tested_signed_added_and_run() {
 #[test]
 fn a_new_format_is_built_tested_signed_added_and_run() {
     let project = Project::new("");
-    made_and_added(&project, "format-writer", "fresh-file");
+    made_and_added(&project, "format-writer", "fresh-file", &[]);
     project.configure(&ticks::config("fresh-file", ""));
     let now = ingest(&project);
     let sql = "SELECT symbol, count(*) AS n, sum(size) AS size, round(sum(price), 6) AS price \
@@ -107,6 +60,18 @@ fn a_name_that_cannot_be_one_is_refused() {
         let dir = project.root.join(name);
         let path = dir.to_string_lossy();
         project.run(&["plugin", "new", "--kind", "transform", &path]).fails(1, &[name]);
+        assert!(!dir.exists());
+    }
+}
+
+#[test]
+fn what_a_language_cannot_do_yet_is_refused() {
+    let project = Project::new("");
+    for language in ["python", "javascript"] {
+        let dir = project.root.join(language);
+        let new = ["plugin", "new", "--kind", "downsampler", "--lang", language];
+        let path = dir.to_string_lossy();
+        project.run(&[&new[..], &[&path]].concat()).fails(1, &["only transforms", "--lang rust"]);
         assert!(!dir.exists());
     }
 }

@@ -9,13 +9,11 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode};
 use serde_json::json;
 use tidelake_core::config::{Interruption, PluginConfig, SecretSource};
-use tidelake_core::table::LogKind;
-use tidelake_lake::conformance::{self, LogRef};
-use tidelake_lake::{Lake, log};
+use tidelake_lake::conformance;
 use tidelake_plugin::{HostOptions, PluginHost};
 
 use crate::support::objects::Server;
-use crate::support::{plugin_cache, repository};
+use crate::support::{lakes, plugin_cache, repository, shown};
 
 fn config(server: &Server) -> PluginConfig {
     PluginConfig {
@@ -40,18 +38,6 @@ fn host(config: PluginConfig) -> PluginHost {
 fn store(server: &Server, lie: &str) -> Arc<dyn ObjectStore> {
     let options = json!({ "server": server.address, "lie": lie });
     host(config(server)).storage("objects", "objects://lake", &options).unwrap()
-}
-
-/// The whole chain of an error, as one text.
-fn shown(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 fn at(name: &str) -> Path {
@@ -103,26 +89,7 @@ async fn a_component_serves_an_async_worker_that_is_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_on_a_component_keep_their_compare_and_swap() {
     let server = Server::start();
-    let store = store(&server, "");
-    let mut number = 0;
-    for kind in [LogKind::Delta, LogKind::Files] {
-        let format = if kind == LogKind::Delta { "parquet" } else { "json" };
-        let fresh = || {
-            number += 1;
-            let (store, name) = (store.clone(), format!("t{number}"));
-            let handle: Box<dyn Fn() -> LogRef + Send + Sync> = match kind {
-                LogKind::Delta => {
-                    Box::new(move || Arc::new(log::delta::DeltaLog::new(store.clone(), &name)) as _)
-                }
-                LogKind::Files => {
-                    Box::new(move || Arc::new(log::files::FilesLog::new(store.clone(), &name)) as _)
-                }
-            };
-            std::future::ready(handle)
-        };
-        conformance::all(format, fresh).await;
-    }
-    assert!(Lake::from_store(store, "it".into()).existing("t1").await.unwrap().is_some());
+    lakes::logs_conform(store(&server, "")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,6 +59,13 @@ pub(crate) enum Command {
     Validate,
     /// Bring CSV, NDJSON, Parquet or Arrow files into a table's hot store
     Ingest(Ingest),
+    /// Bring rows from the tables' sources into the hot store, each once
+    Sync {
+        /// The tables [default: all that have a source]
+        tables: Vec<String>,
+        #[command(flatten)]
+        now: Now,
+    },
     /// Show what `run` would do, what waits, and why; change nothing
     Plan {
         /// The tables [default: all]

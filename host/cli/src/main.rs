@@ -19,6 +19,10 @@ use clap::Parser;
 use args::Args;
 use failure::Failure;
 
+/// What is logged unless `RUST_LOG` says otherwise: what goes wrong, once. These say again
+/// what our errors say.
+const QUIET: &str = "warn,rustls_platform_verifier=off,oci_client=off";
+
 fn main() -> ExitCode {
     // Armed through the environment, by tests alone.
     #[cfg(feature = "failpoints")]
@@ -26,7 +30,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()),
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| QUIET.into()),
         )
         .with_writer(std::io::stderr)
         .init();

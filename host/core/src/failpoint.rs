@@ -26,6 +26,16 @@ pub const ALL: &[&str] = &[
     "engine.rollup-committed",
 ];
 
+/// Every failpoint between a source and the hot store, in the order in which a poll of a
+/// `sync` passes them.
+pub const SYNC: &[&str] = &[
+    "engine.source-polled",
+    "hot.append-before",
+    "hot.append-after",
+    "engine.source-appended",
+    "engine.source-committed",
+];
+
 /// Acts on what a test armed at `name`: `kill` ends the process at once as
 /// SIGKILL would, `enospc` fails as a full disk does, `error` fails plainly.
 /// The hit is announced on standard error, so that a test can tell that the

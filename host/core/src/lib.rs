@@ -1,7 +1,7 @@
 //! The vocabulary and the pure decisions of tidelake.
 //!
 //! Nothing here does I/O, knows an async runtime or a wasm engine. The modules
-//! follow the data: what an operator configures ([`config`], [`table`]), what
+//! follow the data: what an operator configures ([`config`], [`table`]), how rows fit it ([`columns`]), what
 //! time and partitions are ([`time`], [`period`], [`partition`]), what policy
 //! decides ([`policy`]), the piece of work that follows from it ([`unit`]), what
 //! the work yields ([`file`], [`hash`], [`stats`]), and how it becomes part of a
@@ -9,6 +9,7 @@
 //! every replaceable step stands.
 
 pub mod clock;
+pub mod columns;
 pub mod commit;
 pub mod config;
 pub mod error;

@@ -7,6 +7,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What a plugin is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub enum PluginKind {
     Downsampler,
     /// Keeps the objects of a lake.
     StorageBackend,
+    /// Brings rows in.
+    Source,
 }
 
 impl std::fmt::Display for PluginKind {
@@ -37,6 +40,7 @@ impl std::fmt::Display for PluginKind {
             Self::Transform => "transform",
             Self::Downsampler => "downsampler",
             Self::StorageBackend => "storage-backend",
+            Self::Source => "source",
         })
     }
 }
@@ -117,6 +121,11 @@ pub trait Transform: Send {
     fn process(&mut self, batch: &RecordBatch, out: &mut dyn BatchSink) -> Result<()>;
     /// The input has ended: emits what was held back. No call follows.
     fn finish(&mut self, out: &mut dyn BatchSink) -> Result<()>;
+    /// The state from which [`Plugins::restore_transform`] carries on; empty when
+    /// there is none. The transform itself goes on as before.
+    fn snapshot(&mut self) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
 }
 
 /// Writes one file. Its sink was given when it was made.
@@ -154,6 +163,44 @@ pub struct DownsampleSpec {
     pub group_columns: Vec<usize>,
 }
 
+/// The longest offset of a source, in bytes.
+pub const MAX_OFFSET: usize = 16 << 10;
+
+/// What a poll of a source found; see `wit/source.wit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// There may be more at once.
+    More,
+    /// There is nothing more now; ask again after so long.
+    Idle(Duration),
+    /// There is nothing more, and never will be.
+    End,
+    /// The other side asks to be left alone for so long, and why.
+    Wait(Duration, String),
+}
+
+/// What a poll of a source answered, beside the rows that it emitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Polled {
+    /// What it found.
+    pub next: Next,
+    /// Where the source is after the rows.
+    pub offset: Vec<u8>,
+}
+
+/// A place where rows come from, open at an offset; see `wit/source.wit`.
+///
+/// After an error of [`Source::poll`] or [`Source::commit`] it is of no more use: open
+/// another one at the last durable offset.
+pub trait Source: Send {
+    /// The schema of everything that is emitted.
+    fn schema(&self) -> SchemaRef;
+    /// Emits at most `max_rows` rows. Rows never come without an offset that moved.
+    fn poll(&mut self, max_rows: u32, out: &mut dyn BatchSink) -> Result<Polled>;
+    /// Rows up to an offset that a poll answered are durable.
+    fn commit(&mut self, offset: &[u8]) -> Result<()>;
+}
+
 /// Makes running plugins by name. Instances may be reused between calls; state is not.
 pub trait Plugins: Debug + Send + Sync + 'static {
     /// What the plugin says about itself. `NotFound` when there is none of this name.
@@ -167,6 +214,26 @@ pub trait Plugins: Debug + Send + Sync + 'static {
         input: SchemaRef,
         options: &Value,
     ) -> Result<Box<dyn Transform>>;
+
+    /// A transform that carries on from a [`Transform::snapshot`], taken perhaps by
+    /// another version of the plugin. What cannot restore it answers with an error
+    /// and never begins anew in silence.
+    fn restore_transform(
+        &self,
+        name: &str,
+        context: &PluginContext,
+        input: SchemaRef,
+        options: &Value,
+        snapshot: &[u8],
+    ) -> Result<Box<dyn Transform>> {
+        match snapshot.is_empty() {
+            true => self.transform(name, context, input, options),
+            false => {
+                Err(Error::unsupported(format!("plugin `{name}` cannot carry on from a state"))
+                    .with("plugin", name))
+            }
+        }
+    }
 
     /// A writer of one file of rows of `schema` in the order `sort`.
     fn format_writer(
@@ -188,6 +255,31 @@ pub trait Plugins: Debug + Send + Sync + 'static {
         spec: &DownsampleSpec,
         options: &Value,
     ) -> Result<Box<dyn Downsampler>>;
+
+    /// The same plugins, each in one version for as long as this view is used: the
+    /// newest when it is first asked for. What belongs together (a plan and its
+    /// units, a query) takes its plugins from one view, and so keeps its digests
+    /// while versions change beside it. `None`: they never change.
+    fn hold(&self) -> Option<Arc<dyn Plugins>> {
+        None
+    }
+
+    /// A piece of work has ended: numbers that are kept beyond the process are kept
+    /// now. Never fails; what could not be kept is tried again.
+    fn keep_stats(&self) {}
+
+    /// A source, open at an offset that it returned earlier, or at its start.
+    /// Whoever runs plugins of other kinds alone leaves it as it is.
+    fn source(
+        &self,
+        name: &str,
+        context: &PluginContext,
+        options: &Value,
+        offset: Option<&[u8]>,
+    ) -> Result<Box<dyn Source>> {
+        let _ = (context, options, offset);
+        Err(Error::unsupported(format!("plugin `{name}` cannot be run as a source here")))
+    }
 }
 
 /// Turns hot rows into public rows when they are queried: a table's chain of

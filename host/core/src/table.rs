@@ -22,6 +22,8 @@ pub struct TableSpec {
     pub category: Option<String>,
     /// The schema of the hot rows, when the configuration gives it.
     pub schema: Option<SchemaRef>,
+    /// Where its rows come from, besides what is ingested.
+    pub source: Option<SourceSpec>,
     /// When rows move.
     pub lifecycle: Lifecycle,
     /// How the lake's files are laid out.
@@ -30,6 +32,20 @@ pub struct TableSpec {
     pub transforms: Vec<TransformSpec>,
     /// The downsampled tables kept beside it.
     pub rollups: Vec<RollupSpec>,
+}
+
+/// Where a table's rows come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceSpec {
+    /// Name of the plugin.
+    pub plugin: String,
+    /// Its options, a JSON object.
+    pub options: serde_json::Value,
+    /// Under which name the hot store keeps how far it is; default: the plugin's. Another
+    /// one begins at the start.
+    pub id: String,
+    /// Rows asked for at once, and made durable together.
+    pub max_rows: u32,
 }
 
 /// The ages at which rows move.

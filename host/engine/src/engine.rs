@@ -150,7 +150,7 @@ impl Engine {
     /// configuration, the transforms and what is there already.
     pub async fn prepare_ingest(&self, table: &str, schema: &SchemaRef) -> Result<()> {
         let spec = self.tables(&[table.to_owned()])?.remove(0);
-        self.chain(&spec, schema.clone()).await?;
+        chain(&spec, self.plugins_now(), schema.clone()).await?;
         let hot =
             HotTable { name: spec.name.clone(), time: spec.time.clone(), schema: schema.clone() };
         self.parts.hot.create_table(&hot).await.with("table", table)
@@ -167,7 +167,7 @@ impl Engine {
         let mut tables = Vec::new();
         for spec in self.tables(&[])? {
             let transform = match self.parts.hot.table(&spec.name).await? {
-                Some(hot) => self.chain(&spec, hot.schema).await?.row_transform(),
+                Some(hot) => chain(&spec, self.plugins_now(), hot.schema).await?.row_transform(),
                 None => None,
             };
             let rollups = spec
@@ -195,9 +195,19 @@ impl Engine {
         self.parts.lake.table(name, spec.layout.log())
     }
 
-    /// The chain of a table over hot rows of `input`.
-    pub(crate) async fn chain(&self, spec: &Arc<TableSpec>, input: SchemaRef) -> Result<Chain> {
-        let (spec, plugins) = (spec.clone(), self.parts.plugins.clone());
-        blocking(move || Chain::new(spec, plugins, input)).await
+    /// The plugins in their versions of now. What belongs together takes them from one
+    /// such view: a plan and its units, a query. A new version is taken by the next.
+    pub(crate) fn plugins_now(&self) -> Arc<dyn Plugins> {
+        self.parts.plugins.hold().unwrap_or_else(|| self.parts.plugins.clone())
     }
+}
+
+/// The chain of a table over hot rows of `input`.
+pub(crate) async fn chain(
+    spec: &Arc<TableSpec>,
+    plugins: Arc<dyn Plugins>,
+    input: SchemaRef,
+) -> Result<Chain> {
+    let spec = spec.clone();
+    blocking(move || Chain::new(spec, plugins, input)).await
 }

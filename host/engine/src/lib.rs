@@ -2,7 +2,7 @@
 //! data lake, through plugins, so that no crash loses or doubles a row.
 //!
 //! The modules read as the data path: [`report`] is what people and machines are
-//! told; inside, `gather` looks at both tiers, core's policy decides, `units`
+//! told; `sync` brings rows in from sources; of a run, `gather` looks at both tiers, core's policy decides, `units`
 //! cuts the decision into work, `export` does it, `publish` commits and verifies
 //! it, `rollup` brings the downsampled tables up to date, `evict` frees the hot
 //! store, and `recover` clears up after whoever died in between.
@@ -35,12 +35,14 @@ pub mod report;
 mod rollup;
 mod run;
 mod status;
+mod sync;
 mod units;
 mod verify;
 
 pub use engine::{Engine, EngineParts, QueryTable, RollupTable};
 pub use open::OpenOptions;
 pub use report::{
-    ErrorReport, Progress, RunReport, Silent, Stage, TablePlan, TableRun, TableStatus, VerifyReport,
+    ErrorReport, Progress, RunReport, Silent, Stage, SyncReport, TablePlan, TableRun, TableStatus,
+    TableSync, VerifyReport,
 };
 pub use rollup::BUCKET_COLUMN;

@@ -88,6 +88,7 @@ impl Engine {
             trust: config.trust.clone(),
             project: Some(root.to_owned()),
             cache_dir,
+            kv_dir: Some(root.join(".tidelake").join("kv")),
             interrupt: config.engine.interrupt,
             ..HostOptions::default()
         })

@@ -100,6 +100,49 @@ pub struct RollupRun {
     pub files: u64,
 }
 
+/// What a sync did.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SyncReport {
+    /// Table by table.
+    pub tables: Vec<TableSync>,
+    /// Wall time in seconds.
+    pub seconds: f64,
+}
+
+impl SyncReport {
+    /// Whether every table went well.
+    pub fn ok(&self) -> bool {
+        self.tables.iter().all(|t| t.error.is_none())
+    }
+}
+
+/// What a sync did with one table.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct TableSync {
+    /// The table.
+    pub table: String,
+    /// The plugin that its rows come from.
+    pub plugin: String,
+    /// The name under which the hot store keeps the offset.
+    pub source: String,
+    /// Rows stored.
+    pub rows: u64,
+    /// Their size in memory, in bytes.
+    pub bytes: u64,
+    /// Polls that went well.
+    pub polls: u64,
+    /// How often the source was opened again after it had failed or asked to wait.
+    pub retries: u64,
+    /// Where the source is now: text, or hex after `0x`. `None`: at its start.
+    pub offset: Option<String>,
+    /// The source says that nothing will ever follow.
+    pub ended: bool,
+    /// When the source wants to be asked again, in milliseconds.
+    pub idle_ms: Option<u64>,
+    /// What went wrong; what was stored before it stays.
+    pub error: Option<ErrorReport>,
+}
+
 /// An error for a machine.
 #[derive(Debug, Clone, Serialize)]
 pub struct ErrorReport {
@@ -194,7 +237,7 @@ pub struct VerifyReport {
     pub problems: Vec<ErrorReport>,
 }
 
-/// A stage of a run, for progress bars.
+/// A stage of a run or a sync, for progress bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Hot rows are being written to the lake.
@@ -205,6 +248,8 @@ pub enum Stage {
     Rollup,
     /// Proven rows are leaving the hot store.
     Evict,
+    /// Rows are coming in from a source; how many is not known before.
+    Sync,
 }
 
 /// Is told how work goes on. Called from several threads; must not block.

@@ -92,10 +92,12 @@ impl Engine {
             return Ok(None);
         }
         let aggregation = Aggregation::new(raw, rollup, name)?;
-        let schema = {
+        let (schema, recipe) = {
             let aggregation = aggregation.clone();
-            blocking(move || Ok(aggregation.start()?.output_schema())).await?
+            blocking(move || Ok((aggregation.start()?.output_schema(), aggregation.recipe()?)))
+                .await?
         };
+        let recipe = format!("{recipe};{}:{}", raw.writer.name, raw.writer.digest);
         aggregation.check_output(&schema)?;
         let spec = Arc::new(rollup_spec(&raw.spec, rollup, name));
         let format = file_format(&raw.writer)?;
@@ -122,7 +124,7 @@ impl Engine {
         };
         let source_rows = new.iter().map(|f| f.rows).sum();
         progress.start(name, Stage::Rollup, source_rows);
-        let work = Work { aggregation, raw, state, target: &target, base: &base, progress };
+        let work = Work { aggregation, recipe, raw, state, target: &target, base: &base, progress };
         let built = work.build(&new).await;
         progress.finish(name, Stage::Rollup);
         let (written, replaced) = built?;
@@ -195,6 +197,7 @@ fn rollup_spec(raw: &TableSpec, rollup: &RollupSpec, name: &str) -> TableSpec {
     TableSpec {
         name: name.to_owned(),
         schema: None,
+        source: None,
         layout: Layout { partition, sort, ..raw.layout.clone() },
         transforms: Vec::new(),
         rollups: Vec::new(),
@@ -244,6 +247,12 @@ impl Aggregation {
         let context = PluginContext { table: self.name.clone(), unit: "rollup".to_owned() };
         let Self { rollup, input, spec, .. } = self;
         self.plugins.downsampler(&rollup.plugin, &context, input.clone(), spec, &rollup.options)
+    }
+
+    /// Digest and options of the plugin.
+    fn recipe(&self) -> Result<String> {
+        let info = self.plugins.describe(&self.rollup.plugin)?;
+        Ok(format!("{}:{}:{}", info.name, info.digest, self.rollup.options))
     }
 
     /// The host relies on the bucket and the group columns of what is drained.
@@ -312,6 +321,8 @@ impl Slice {
 /// One rollup being brought up to date.
 struct Work<'a> {
     aggregation: Aggregation,
+    /// What the result depends on besides the rows.
+    recipe: String,
     raw: &'a Target,
     state: &'a TableState,
     target: &'a Target,
@@ -477,10 +488,7 @@ impl Work<'_> {
             table: self.target.spec.name.clone(),
             time: period,
             seqs: SeqRange::new(from, to),
-            recipe: format!(
-                "{}:{}",
-                self.aggregation.rollup.plugin, self.aggregation.rollup.options
-            ),
+            recipe: self.recipe.clone(),
         };
         Naming { generation: self.base.watermark.generation + 1, unit: unit.id() }
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use futures::StreamExt;
 use tidelake_core::commit::{TableInit, TableState, Watermark};
-use tidelake_core::plugin::{PluginInfo, PluginKind};
+use tidelake_core::plugin::{PluginInfo, PluginKind, Plugins};
 use tidelake_core::policy::{self, Action, Decision};
 use tidelake_core::table::TableSpec;
 use tidelake_core::time::Micros;
@@ -15,7 +15,7 @@ use tidelake_core::{Error, Result, ResultExt};
 use tidelake_lake::{LakeTable, storage_schema};
 
 use crate::chain::Chain;
-use crate::engine::Engine;
+use crate::engine::{Engine, chain};
 use crate::evict::{evict, expire};
 use crate::export::{Target, blocking, discard, export_unit};
 use crate::gather::{Gathered, gather};
@@ -37,6 +37,7 @@ impl Engine {
         for spec in specs {
             let mut report = TableRun { table: spec.name.clone(), ..TableRun::default() };
             let result = self.run_table(&spec, &mut report, &progress).await;
+            keep_stats(&self.parts.plugins).await;
             if let Err(error) = result {
                 report.error = Some(ErrorReport::from(&error.with("table", &spec.name)));
             }
@@ -59,11 +60,17 @@ impl Engine {
         let mut gathered = gather(self, spec).await?;
         let decision = policy::choose(&gathered.inventory, now)?;
         let Some(snapshot) = gathered.snapshot.clone() else { return Ok(()) };
-        let chain = self.chain(spec, snapshot.table().schema.clone()).await?;
-        let writer = self.writer(spec).await?;
+        // One version of each plugin for all units of this table: their digests are in
+        // the units' identity.
+        let plugins = self.plugins_now();
+        let chain = chain(spec, plugins.clone(), snapshot.table().schema.clone()).await?;
+        let writer = writer(spec, &plugins).await?;
         let config = &self.parts.config;
         let budget = budget(&config.engine, &config.plugins, spec, &self.parts.root)?;
         let exports = decision.actions.iter().any(|a| matches!(a, Action::Export { .. }));
+        if !decision.actions.is_empty() {
+            self.parts.lake.prove().await?;
+        }
         let Some(mut state) =
             self.lake_state(spec, &chain, &writer, &mut gathered, exports).await?
         else {
@@ -77,7 +84,7 @@ impl Engine {
             storage: storage_schema(chain.output_schema(), spec.layout.log(), &state.file_format)
                 .with("table", &spec.name)?,
             table: lake.clone(),
-            plugins: self.parts.plugins.clone(),
+            plugins,
             writer,
             shares: budget.shares.clone(),
             epoch: state.watermark.epoch,
@@ -119,20 +126,6 @@ impl Engine {
         }
     }
 
-    /// The plugin that writes the table's files.
-    pub(crate) async fn writer(&self, spec: &TableSpec) -> Result<PluginInfo> {
-        let (plugins, name) = (self.parts.plugins.clone(), spec.layout.writer_plugin().to_owned());
-        let info = blocking(move || plugins.describe(&name)).await?;
-        if info.kind != PluginKind::FormatWriter {
-            return Err(Error::config(format!(
-                "format = {:?} needs a format-writer, and plugin {:?} is a {}",
-                spec.layout.format, info.name, info.kind
-            ))
-            .with("table", &spec.name));
-        }
-        Ok(info)
-    }
-
     /// Lets go what is proven, by a decision made after everything was verified.
     async fn evictions(
         &self,
@@ -161,6 +154,20 @@ impl Engine {
     }
 }
 
+/// The plugin that writes the table's files.
+async fn writer(spec: &TableSpec, plugins: &Arc<dyn Plugins>) -> Result<PluginInfo> {
+    let (plugins, name) = (plugins.clone(), spec.layout.writer_plugin().to_owned());
+    let info = blocking(move || plugins.describe(&name)).await?;
+    if info.kind != PluginKind::FormatWriter {
+        return Err(Error::config(format!(
+            "format = {:?} needs a format-writer, and plugin {:?} is a {}",
+            spec.layout.format, info.name, info.kind
+        ))
+        .with("table", &spec.name));
+    }
+    Ok(info)
+}
+
 /// How the files of a writer are read back.
 pub(crate) fn file_format(writer: &PluginInfo) -> Result<String> {
     writer.file_format.clone().ok_or_else(|| {
@@ -170,6 +177,18 @@ pub(crate) fn file_format(writer: &PluginInfo) -> Result<String> {
         ))
         .with_help("its description must name a `file_format`: parquet or json")
     })
+}
+
+/// A piece of work has ended: what the plugins did in it is kept.
+async fn keep_stats(plugins: &Arc<dyn Plugins>) {
+    let plugins = plugins.clone();
+    let keep = move || {
+        plugins.keep_stats();
+        Ok(())
+    };
+    if let Err(error) = blocking(keep).await {
+        tracing::warn!(%error, "what the plugins did is not kept this time");
+    }
 }
 
 /// The lake table must be what the configuration and the chain say.
@@ -260,6 +279,7 @@ impl Job<'_> {
                 }
             };
             account(report, &rows);
+            keep_stats(&self.target.plugins).await;
             let generation = group.generation;
             let rows = rows.into_iter().map(|row| (generation, row)).collect();
             report.verified += self.verify(gathered, &state, rows).await?;

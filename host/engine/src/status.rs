@@ -11,7 +11,7 @@ use tidelake_core::time::{Micros, SeqRange, TimeRange};
 use tidelake_core::{Result, ResultExt};
 use tidelake_hot::PeriodSlice;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, chain};
 use crate::gather::{Gathered, gather};
 use crate::report::{TableStatus, TierStatus};
 
@@ -40,7 +40,8 @@ impl Engine {
         let Gathered { lake, state, snapshot, inventory, .. } = gather(self, spec).await?;
         let schema = match (&snapshot, &state) {
             (Some(hot), _) => {
-                self.chain(spec, hot.table().schema.clone()).await?.output_schema().clone()
+                let input = hot.table().schema.clone();
+                chain(spec, self.plugins_now(), input).await?.output_schema().clone()
             }
             (None, Some(state)) => state.schema.clone(),
             (None, None) => spec.schema.clone().unwrap_or_else(|| Arc::new(Schema::empty())),

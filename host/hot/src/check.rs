@@ -6,7 +6,18 @@ use arrow::datatypes::{Field, Schema};
 use tidelake_core::time::is_time_type;
 use tidelake_core::{Error, Result};
 
-use crate::store::HotTable;
+use crate::store::{HotTable, OffsetMove};
+
+/// Checks that a source is where a move of its offset begins.
+pub(crate) fn offset(table: &HotTable, offset: &OffsetMove, is: Option<&Vec<u8>>) -> Result<()> {
+    if is == offset.from.as_ref() {
+        return Ok(());
+    }
+    Err(Error::conflict("the source has been moved by somebody else in the meantime")
+        .with("table", &table.name)
+        .with("source", &offset.source)
+        .with_help("nothing was appended; ask where the source is, and go on from there"))
+}
 
 /// Checks that a table can be made.
 pub(crate) fn new_table(table: &HotTable) -> Result<()> {

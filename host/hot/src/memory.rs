@@ -14,7 +14,8 @@ use tidelake_core::time::{Micros, Seq, SeqRange, TimeRange, column_micros, time_
 use crate::check;
 use crate::select::{Selection, Seqs, row_mask};
 use crate::store::{
-    Appended, BatchStream, Evicted, HotScan, HotSnapshot, HotStore, HotTable, PeriodSlice,
+    Appended, BatchStream, Evicted, HotScan, HotSnapshot, HotStore, HotTable, OffsetMove,
+    PeriodSlice,
 };
 use crate::tally::Tally;
 
@@ -30,6 +31,7 @@ struct Table {
     table: HotTable,
     last: Seq,
     chunks: Vec<Arc<Chunk>>,
+    offsets: BTreeMap<String, Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -65,6 +67,26 @@ impl MemoryHotStore {
     }
 }
 
+impl Table {
+    fn append(&mut self, batches: &[RecordBatch]) -> Result<Appended> {
+        let after = self.last;
+        let mut last = after;
+        let mut chunks = Vec::new();
+        for batch in batches {
+            let rows = check::batch(&self.table, batch)?;
+            if rows.num_rows() > 0 {
+                let micros = column_micros(time_column(&rows, &self.table.time)?)?;
+                let seqs = Seqs::From(last + 1);
+                last += rows.num_rows() as Seq;
+                chunks.push(Arc::new(Chunk { rows, micros, seqs }));
+            }
+        }
+        self.chunks.extend(chunks);
+        self.last = last;
+        Ok(Appended { rows: last - after, seqs: SeqRange::new(after, last) })
+    }
+}
+
 #[async_trait]
 impl HotStore for MemoryHotStore {
     async fn create_table(&self, table: &HotTable) -> Result<()> {
@@ -73,7 +95,12 @@ impl HotStore for MemoryHotStore {
             Some(existing) => check::same_table(&existing.table, table),
             None => {
                 check::new_table(table)?;
-                let new = Table { table: table.clone(), last: 0, chunks: Vec::new() };
+                let new = Table {
+                    table: table.clone(),
+                    last: 0,
+                    chunks: Vec::new(),
+                    offsets: BTreeMap::new(),
+                };
                 tables.insert(table.name.clone(), new);
                 Ok(())
             }
@@ -89,23 +116,25 @@ impl HotStore for MemoryHotStore {
     }
 
     async fn append(&self, table: &str, batches: Vec<RecordBatch>) -> Result<Appended> {
+        self.with_table(table, |table| table.append(&batches))
+    }
+
+    async fn append_from(
+        &self,
+        table: &str,
+        batches: Vec<RecordBatch>,
+        offset: OffsetMove,
+    ) -> Result<Appended> {
         self.with_table(table, |table| {
-            let after = table.last;
-            let mut last = after;
-            let mut chunks = Vec::new();
-            for batch in &batches {
-                let rows = check::batch(&table.table, batch)?;
-                if rows.num_rows() > 0 {
-                    let micros = column_micros(time_column(&rows, &table.table.time)?)?;
-                    let seqs = Seqs::From(last + 1);
-                    last += rows.num_rows() as Seq;
-                    chunks.push(Arc::new(Chunk { rows, micros, seqs }));
-                }
-            }
-            table.chunks.extend(chunks);
-            table.last = last;
-            Ok(Appended { rows: last - after, seqs: SeqRange::new(after, last) })
+            check::offset(&table.table, &offset, table.offsets.get(&offset.source))?;
+            let appended = table.append(&batches)?;
+            table.offsets.insert(offset.source, offset.to);
+            Ok(appended)
         })
+    }
+
+    async fn offset(&self, table: &str, source: &str) -> Result<Option<Vec<u8>>> {
+        self.with_table(table, |table| Ok(table.offsets.get(source).cloned()))
     }
 
     async fn snapshot(&self, table: &str) -> Result<Arc<dyn HotSnapshot>> {

@@ -34,6 +34,17 @@ pub struct Appended {
     pub seqs: SeqRange,
 }
 
+/// How far a source is, as it moves with the rows of one append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OffsetMove {
+    /// Which source of the table; a table may have had several in its life.
+    pub source: String,
+    /// Where it was when it brought the rows; `None` at its start.
+    pub from: Option<Vec<u8>>,
+    /// Where it is after them.
+    pub to: Vec<u8>,
+}
+
 /// Rows of a hot table, chosen by time and sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HotScan {
@@ -96,6 +107,8 @@ pub struct Evicted {
 /// - **Append** is atomic and durable when it returns; its rows get the next
 ///   sequence numbers of the table, in order, and no number is used twice, not
 ///   after a crash and not after an eviction.
+/// - **Offsets** of sources become durable with the rows that led to them, in one
+///   atomic step: a crash leaves both or neither.
 /// - **Snapshot**: exactly the rows with `seq <= snapshot.seq()` that were not
 ///   evicted when it was taken. Later appends and evictions do not show.
 /// - **Evict** removes exactly the rows of a time and sequence range; repeating
@@ -116,6 +129,20 @@ pub trait HotStore: Debug + Send + Sync + 'static {
     /// Appends batches of the table's schema. `NotFound` without the table;
     /// `Input` (and nothing is appended) on a null in the time column or another schema.
     async fn append(&self, table: &str, batches: Vec<RecordBatch>) -> Result<Appended>;
+
+    /// Appends as [`HotStore::append`] does and moves the offset of a source in the same
+    /// atomic step, also when there are no rows. `Conflict` (and nothing is appended)
+    /// when the source is no longer where the move begins: somebody else has brought
+    /// these rows.
+    async fn append_from(
+        &self,
+        table: &str,
+        batches: Vec<RecordBatch>,
+        offset: OffsetMove,
+    ) -> Result<Appended>;
+
+    /// Where a source of a table is; `None` before its first [`HotStore::append_from`].
+    async fn offset(&self, table: &str, source: &str) -> Result<Option<Vec<u8>>>;
 
     /// The state of a table now.
     async fn snapshot(&self, table: &str) -> Result<Arc<dyn HotSnapshot>>;

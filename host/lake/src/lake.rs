@@ -9,11 +9,13 @@ use futures::StreamExt;
 use object_store::ObjectStore;
 use tidelake_core::table::LogKind;
 use tidelake_core::{Error, Result};
+use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::durable::DurableLocal;
 use crate::error::{io_error, store_error};
 use crate::log::{delta, files};
+use crate::probe::probe;
 use crate::table::{LakeTable, store_path};
 
 /// A lake. Cheap to clone.
@@ -22,6 +24,8 @@ pub struct Lake {
     store: Arc<dyn ObjectStore>,
     url: Arc<str>,
     local: Option<DurableLocal>,
+    /// Done once the store was asked whether it is fit; a directory always is.
+    asked: Arc<OnceCell<()>>,
 }
 
 impl Lake {
@@ -37,7 +41,8 @@ impl Lake {
         let local = DurableLocal::open(&root).map_err(|e| io_error("open", &root, e))?;
         check_writable(&root)?;
         let url = root.display().to_string();
-        Ok(Self { store: Arc::new(local.clone()), url: url.into(), local: Some(local) })
+        let asked = Arc::new(OnceCell::new_with(Some(())));
+        Ok(Self { store: Arc::new(local.clone()), url: url.into(), local: Some(local), asked })
     }
 
     /// A lake in any object store: one that a plugin keeps, or an embedder's. The store is
@@ -45,7 +50,16 @@ impl Lake {
     /// must come in the order of names (all clouds do; a plain `LocalFileSystem`
     /// does not: [`DurableLocal`] does).
     pub fn from_store(store: Arc<dyn ObjectStore>, description: String) -> Self {
-        Self { store, url: description.into(), local: None }
+        Self { store, url: description.into(), local: None, asked: Arc::default() }
+    }
+
+    /// Makes sure that the store keeps what commits rely on: what was written is there,
+    /// and an object that exists is not replaced by creating it. Asks it once; to be
+    /// called before the first commit. `Unsupported` says what it does not keep.
+    pub async fn prove(&self) -> Result<()> {
+        let ask =
+            || async { probe(&*self.store).await.map_err(|error| error.with("lake", &*self.url)) };
+        self.asked.get_or_try_init(ask).await.copied()
     }
 
     /// The store, rooted at the lake.

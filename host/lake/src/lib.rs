@@ -25,6 +25,7 @@ mod lake;
 mod ledger;
 pub mod log;
 mod partition;
+mod probe;
 mod read;
 mod records;
 mod table;

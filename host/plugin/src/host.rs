@@ -13,12 +13,14 @@ use tidelake_core::config::lock::{Lock, Locked};
 use tidelake_core::config::{HostRule, Interruption, PluginConfig, TrustConfig, is_plugin_name};
 use tidelake_core::plugin::{
     ByteSink, DownsampleSpec, Downsampler, FormatWriter, PluginContext, PluginInfo, PluginKind,
-    Plugins, SortColumn, Transform,
+    Plugins, SortColumn, Source, Transform,
 };
 use tidelake_core::{Error, Result};
 
+use crate::books::{self, Books, Kept};
 use crate::capabilities::Reach;
 use crate::capabilities::http::transport::Transport;
+use crate::capabilities::kv::Kv;
 use crate::capabilities::secrets::Secrets;
 use crate::crossing::recycle::Recycler;
 use crate::engine;
@@ -27,11 +29,14 @@ use crate::load::{Cache, Loaded, Loader};
 use crate::native::{NativeDownsampler, NativeTransform, NativeWriter};
 use crate::options::OptionProblem;
 use crate::run::downsampler::WasmDownsampler;
+use crate::run::plugin::Plugin;
+use crate::run::source::WasmSource;
 use crate::run::state::Shared;
 use crate::run::transform::WasmTransform;
 use crate::run::writer::WasmWriter;
 use crate::stats::{Counters, PluginStats};
 use crate::trust::{Found, Origin, Rules, Vetted, lock};
+use crate::versions::Slot;
 
 /// Where plugins are and what they may use.
 #[derive(Debug, Clone)]
@@ -48,6 +53,9 @@ pub struct HostOptions {
     pub project: Option<PathBuf>,
     /// Where compiled plugins are kept; only the host writes there.
     pub cache_dir: PathBuf,
+    /// Where plugins that were granted `kv` keep what they remember, a file each;
+    /// `None`: in memory, for as long as the host lives.
+    pub kv_dir: Option<PathBuf>,
     /// Bytes that a plugin may emit or write in one call before the host takes them.
     pub output_cap: u64,
     /// How plugins are stopped at their deadline. Where polls are not possible,
@@ -63,6 +71,7 @@ impl Default for HostOptions {
             trust: TrustConfig::default(),
             project: None,
             cache_dir: PathBuf::from("plugin-cache"),
+            kv_dir: None,
             output_cap: 256 << 20,
             interrupt: Interruption::default(),
         }
@@ -71,19 +80,14 @@ impl Default for HostOptions {
 
 /// Runs plugins: WebAssembly components, and native libraries where the configuration says so.
 pub struct PluginHost {
-    options: HostOptions,
-    loader: Loader,
+    options: Arc<HostOptions>,
+    loader: Arc<Loader>,
     recycler: Arc<Recycler>,
     transport: Arc<Transport>,
-    slots: Mutex<HashMap<String, Arc<Slot>>>,
-}
-
-/// A plugin by its name: loaded once, by the first who asks; others wait for it,
-/// and for it alone.
-#[derive(Default)]
-struct Slot {
-    counters: Arc<Counters>,
-    plugin: Mutex<Option<Loaded>>,
+    slots: Arc<Mutex<HashMap<String, Arc<Slot>>>>,
+    books: Arc<Books>,
+    /// The versions that this view has come to know and stays with.
+    held: Option<Mutex<HashMap<String, Loaded>>>,
 }
 
 impl fmt::Debug for PluginHost {
@@ -98,13 +102,29 @@ impl PluginHost {
         let (engine, interrupter) = interrupt::choose(options.interrupt, engine::build)?;
         let cache = Cache::new(options.cache_dir.clone());
         let keep = std::thread::available_parallelism().map_or(4, |n| n.get()) + 1;
+        let loader = Loader { engine, interrupter, cache, keep, compiled: AtomicU64::new(0) };
         Ok(Self {
-            options,
-            loader: Loader { engine, interrupter, cache, keep, compiled: AtomicU64::new(0) },
+            books: Arc::new(Books::new(options.project.clone())),
+            options: Arc::new(options),
+            loader: Arc::new(loader),
             recycler: Arc::default(),
             transport: Arc::default(),
-            slots: Mutex::default(),
+            slots: Arc::default(),
+            held: None,
         })
+    }
+
+    /// The same host: what one loads, all have.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            options: Arc::clone(&self.options),
+            loader: Arc::clone(&self.loader),
+            recycler: Arc::clone(&self.recycler),
+            transport: Arc::clone(&self.transport),
+            slots: Arc::clone(&self.slots),
+            books: Arc::clone(&self.books),
+            held: None,
+        }
     }
 
     /// All plugins that are configured or installed, by name, each with what it
@@ -150,10 +170,26 @@ impl PluginHost {
         self.config(name).hosts
     }
 
-    /// What each plugin that was asked for did so far.
+    /// What each plugin that was asked for did so far, in the version that is in use.
     pub fn stats(&self) -> BTreeMap<String, PluginStats> {
         let Ok(slots) = self.slots.lock() else { return BTreeMap::new() };
-        slots.iter().map(|(name, slot)| (name.clone(), slot.counters.read())).collect()
+        slots.iter().map(|(name, slot)| (name.clone(), slot.counters().read())).collect()
+    }
+
+    /// Why the newest version of a plugin is not in use, of those for which it is so.
+    pub fn refused(&self) -> BTreeMap<String, String> {
+        let Ok(slots) = self.slots.lock() else { return BTreeMap::new() };
+        let refused = slots.iter().filter_map(|(name, slot)| Some((name.clone(), slot.refused()?)));
+        refused.collect()
+    }
+
+    /// What the plugins of the project did in all processes, as far as it was kept.
+    pub fn kept_stats(&self) -> Kept {
+        self.project().map(books::read).unwrap_or_default()
+    }
+
+    pub(crate) fn books(&self) -> &Books {
+        &self.books
     }
 
     /// Components that were handed to the compiler, or taken from its cache, since
@@ -262,48 +298,53 @@ impl PluginHost {
 
     /// Loads a vetted plugin under its own name, for nothing but its description.
     pub(crate) fn try_out(&self, vetted: &Vetted, expected: Option<&str>) -> Result<PluginInfo> {
-        let config = self.config(vetted.name());
-        let shared = self.shared(vetted.name(), &Arc::default());
-        Ok(self.loader.load(vetted, expected, shared, &config)?.info().clone())
+        Ok(self.load(vetted, expected, &Arc::default())?.info().clone())
     }
 
     /// Loads a vetted plugin and keeps it under the name that it gives itself.
     pub(crate) fn adopt(&self, vetted: &Vetted, config: &PluginConfig) -> Result<PluginInfo> {
-        let slot = Arc::new(Slot::default());
-        let shared = self.shared(vetted.name(), &slot.counters);
+        let shared = self.shared(vetted.name(), &Arc::default());
         let plugin = self.loader.load(vetted, None, shared, config)?;
         let info = plugin.info().clone();
-        let poisoned = |_| Error::internal("a thread panicked while it loaded a plugin");
-        *slot.plugin.lock().map_err(|_| poisoned(()))? = Some(plugin);
-        self.slots.lock().map_err(|_| poisoned(()))?.insert(info.name.clone(), slot);
+        let slot = Arc::new(Slot::of(plugin));
+        self.slots.lock().map_err(|_| poisoned())?.insert(info.name.clone(), slot);
         Ok(info)
     }
 
-    /// The plugin of a name, loaded now if it was not yet. A plugin that did not
-    /// load is tried again the next time: its file may have been mended.
+    /// Loads a vetted plugin, as the configuration says.
+    pub(crate) fn load(
+        &self,
+        vetted: &Vetted,
+        expected: Option<&str>,
+        counters: &Arc<Counters>,
+    ) -> Result<Loaded> {
+        let (name, config) = (vetted.name(), self.config(vetted.name()));
+        let shared = self.shared(name, counters);
+        self.loader.load(vetted, expected, shared, &config)
+    }
+
+    /// The plugin of a name: in a view, the version that it has come to know; else the
+    /// newest that may run.
     pub(crate) fn plugin(&self, name: &str) -> Result<Loaded> {
-        let poisoned = || Error::internal("a thread panicked while it loaded a plugin");
-        let slot = {
-            let mut slots = self.slots.lock().map_err(|_| poisoned())?;
-            match slots.get(name) {
-                Some(slot) => Arc::clone(slot),
-                None => {
-                    // Only what exists gets a slot.
-                    self.find(name)?;
-                    Arc::clone(slots.entry(name.to_owned()).or_default())
-                }
-            }
-        };
-        let mut plugin = slot.plugin.lock().map_err(|_| poisoned())?;
-        if let Some(plugin) = &*plugin {
-            return Ok(plugin.clone());
+        let Some(held) = &self.held else { return self.slot(name)?.plugin(self, name) };
+        let known = held.lock().map_err(|_| poisoned())?.get(name).cloned();
+        if let Some(known) = known {
+            return Ok(known);
         }
-        let (found, pinned) = self.find(name)?;
-        let vetted = Vetted::read(&found, &self.rules(name, pinned)?)?;
-        let shared = self.shared(name, &slot.counters);
-        let loaded = self.loader.load(&vetted, Some(name), shared, &self.config(name))?;
-        *plugin = Some(loaded.clone());
-        Ok(loaded)
+        let newest = self.slot(name)?.plugin(self, name)?;
+        // Of two that came at once, the first decides for both.
+        let mut held = held.lock().map_err(|_| poisoned())?;
+        Ok(held.entry(name.to_owned()).or_insert(newest).clone())
+    }
+
+    /// The slot of a plugin that exists.
+    pub(crate) fn slot(&self, name: &str) -> Result<Arc<Slot>> {
+        let mut slots = self.slots.lock().map_err(|_| poisoned())?;
+        if let Some(slot) = slots.get(name) {
+            return Ok(Arc::clone(slot));
+        }
+        self.find(name)?;
+        Ok(Arc::clone(slots.entry(name.to_owned()).or_default()))
     }
 
     fn shared(&self, name: &str, counters: &Arc<Counters>) -> Arc<Shared> {
@@ -321,12 +362,32 @@ impl PluginHost {
         let config = self.config(name);
         Reach {
             secrets: Secrets::new(&config.secrets, self.project()),
+            kv: Kv::new(self.options.kv_dir.as_deref(), name),
             hosts: config.hosts,
             transport: Arc::clone(&self.transport),
         }
     }
 
     /// A plugin of the kind that is needed.
+    /// The same, of a kind or use that native libraries do not have yet.
+    pub(crate) fn component(
+        &self,
+        name: &str,
+        kind: PluginKind,
+        context: &PluginContext,
+    ) -> Result<Arc<Plugin>> {
+        match self.wanted(name, kind, context)? {
+            Loaded::Component(plugin) => Ok(plugin),
+            Loaded::Native(_) => {
+                Err(Error::unsupported(format!("plugin `{name}` is a native library"))
+                    .with("plugin", name)
+                    .with_help(format!(
+                        "use the component here: `runtime = \"wasm\"` under [plugin.{name}]"
+                    )))
+            }
+        }
+    }
+
     pub(crate) fn wanted(
         &self,
         name: &str,
@@ -348,6 +409,11 @@ impl PluginHost {
     }
 }
 
+/// Another thread panicked in a place that this one cannot do without.
+pub(crate) fn poisoned() -> Error {
+    Error::internal("a thread panicked while it loaded a plugin")
+}
+
 impl Plugins for PluginHost {
     fn describe(&self, name: &str) -> Result<PluginInfo> {
         Ok(self.plugin(name)?.info().clone())
@@ -363,12 +429,24 @@ impl Plugins for PluginHost {
         let plugin = self.wanted(name, PluginKind::Transform, context)?;
         Ok(match plugin {
             Loaded::Component(plugin) => {
-                Box::new(WasmTransform::new(&plugin, context, &input, options)?)
+                Box::new(WasmTransform::new(&plugin, context, &input, options, None)?)
             }
             Loaded::Native(plugin) => {
                 Box::new(NativeTransform::new(&plugin, context, &input, options)?)
             }
         })
+    }
+
+    fn restore_transform(
+        &self,
+        name: &str,
+        context: &PluginContext,
+        input: SchemaRef,
+        options: &Value,
+        snapshot: &[u8],
+    ) -> Result<Box<dyn Transform>> {
+        let plugin = self.component(name, PluginKind::Transform, context)?;
+        Ok(Box::new(WasmTransform::new(&plugin, context, &input, options, Some(snapshot))?))
     }
 
     fn format_writer(
@@ -408,5 +486,24 @@ impl Plugins for PluginHost {
                 Box::new(NativeDownsampler::new(&plugin, context, &input, spec, options)?)
             }
         })
+    }
+
+    fn hold(&self) -> Option<Arc<dyn Plugins>> {
+        Some(Arc::new(Self { held: Some(Mutex::default()), ..self.share() }))
+    }
+
+    fn keep_stats(&self) {
+        self.books.keep();
+    }
+
+    fn source(
+        &self,
+        name: &str,
+        context: &PluginContext,
+        options: &Value,
+        offset: Option<&[u8]>,
+    ) -> Result<Box<dyn Source>> {
+        let plugin = self.component(name, PluginKind::Source, context)?;
+        Ok(Box::new(WasmSource::new(&plugin, context, options, offset)?))
     }
 }

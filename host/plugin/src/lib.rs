@@ -2,6 +2,8 @@
 //!
 //! A plugin's way through the crate:
 //!
+//! 0. `source`: one that is added comes from a file, a web server or a registry; what
+//!    arrives is bytes and the text of a signature, and nothing else is made of them.
 //! 1. `trust`: the file is read and checked without running any of it: is it the one
 //!    that was added, who signed it, for which version is it, of which kind, what
 //!    does it import, and was that granted.
@@ -20,12 +22,17 @@
 //!
 //! `native` stands in for 3 to 5 where the operator trusts a plugin with everything.
 //!
+//! Around that way stand `versions`, which notices that a plugin was replaced and takes
+//! the new one, and `books`, which keep what each did beyond the life of a process.
+//!
 //! Guests run on the thread that calls, which must be one that may block. What
 //! stops them when they do not come back is `interrupt`.
 
 mod bindings;
+mod books;
 mod capabilities;
 pub mod conformance;
+mod cpu;
 mod crossing;
 mod engine;
 pub mod files;
@@ -37,11 +44,15 @@ pub mod measure;
 mod native;
 pub mod options;
 mod run;
+pub mod source;
 mod stats;
 mod storage;
 mod text;
 pub mod trust;
+mod versions;
 
+pub use books::{Kept, KeptStats};
 pub use host::{HostOptions, PluginHost};
+pub use run::reload::{ReloadableTransform, Upgrade};
 pub use stats::{Metric, PluginStats};
 pub use tidelake_core::config::Interruption;

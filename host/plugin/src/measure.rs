@@ -4,6 +4,8 @@
 //! it, takes all batches, and finishes; what comes out is counted and dropped. The first
 //! time is for warming up and does not count.
 
+pub mod storage;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -94,6 +96,13 @@ pub fn measure(
     times: usize,
 ) -> Result<Measured> {
     moves_rows(info)?;
+    if info.kind == PluginKind::Source {
+        let what =
+            format!("plugin `{}` brings rows of its own: none are put through it", info.name);
+        return Err(Error::config(what)
+            .with("plugin", &info.name)
+            .with_help("`tidelake sync` tells how fast it is where it brings rows from"));
+    }
     let batches = batches(info.kind, subject, rows as usize)?;
     let work = Work { host, name: &info.name, subject, batches: &batches };
     work.once(info.kind)?;
@@ -125,8 +134,10 @@ fn since(after: PluginStats, before: &PluginStats) -> PluginStats {
         bytes_out: after.bytes_out - before.bytes_out,
         traps: after.traps - before.traps,
         busy: after.busy.saturating_sub(before.busy),
+        cpu: after.cpu.saturating_sub(before.cpu),
         crossing: after.crossing.saturating_sub(before.crossing),
         codec: after.codec.saturating_sub(before.codec),
+        waiting: after.waiting.saturating_sub(before.waiting),
         ..after
     }
 }
@@ -252,8 +263,8 @@ impl Work<'_> {
                 }
                 aggregator.drain(&mut Discard)
             }
-            // `measure` has refused it.
-            PluginKind::StorageBackend => Ok(()),
+            // `measure` has refused them.
+            PluginKind::StorageBackend | PluginKind::Source => Ok(()),
         }
     }
 }

@@ -32,11 +32,16 @@ pub struct PluginStats {
     /// Time inside calls into the plugin, by the clock: the guest, and the host's
     /// functions that it calls.
     pub busy: Duration,
-    /// Part of it: moving columns and file bytes between host and guest, with the checks
+    /// Processor time of the threads inside calls: like `busy`, without the time in which
+    /// they waited. Zero where the system does not tell.
+    pub cpu: Duration,
+    /// Part of `busy`: moving columns and file bytes between host and guest, with the checks
     /// of what comes out.
     pub crossing: Duration,
-    /// Part of it: compressing and decompressing for the guest.
+    /// Part of `busy`: compressing and decompressing for the guest.
     pub codec: Duration,
+    /// Part of it: waiting for the answers to requests that the guest sent.
+    pub waiting: Duration,
     /// The most linear memory that one instance had, in bytes.
     pub peak_memory: u64,
     /// What the plugin itself reports, by name.
@@ -76,8 +81,10 @@ pub(crate) struct Counters {
     /// Nanoseconds, as the other times.
     pub(crate) instantiation: AtomicU64,
     pub(crate) busy: AtomicU64,
+    pub(crate) cpu: AtomicU64,
     pub(crate) crossing: AtomicU64,
     pub(crate) codec: AtomicU64,
+    pub(crate) waiting: AtomicU64,
     pub(crate) peak_memory: AtomicU64,
     metrics: Mutex<BTreeMap<String, Metric>>,
 }
@@ -126,8 +133,10 @@ impl Counters {
             instances: get(&self.instances),
             instantiation: time(&self.instantiation),
             busy: time(&self.busy),
+            cpu: time(&self.cpu),
             crossing: time(&self.crossing),
             codec: time(&self.codec),
+            waiting: time(&self.waiting),
             peak_memory: get(&self.peak_memory),
             metrics: self.metrics.lock().map(|metrics| metrics.clone()).unwrap_or_default(),
         }

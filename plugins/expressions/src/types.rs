@@ -6,7 +6,7 @@
 //! | `utf8` (or `string`), `binary` | the same |
 //! | `date32` (or `date`), `date64` | the same |
 //! | `time(us)` | time of day; unit `s`, `ms`, `us` or `ns` |
-//! | `timestamp(us)`, `timestamp(us, UTC)` | timestamp, without and with a time zone |
+//! | `timestamp(us)` (or `timestamp`), `timestamp(us, UTC)` | timestamp, without and with a time zone |
 //! | `decimal(18, 6)` | decimal of 18 digits, 6 of them after the point |
 
 use arrow_array::{Array, ArrayRef};
@@ -45,6 +45,7 @@ pub fn parse(text: &str) -> Option<DataType> {
             unit @ (TimeUnit::Second | TimeUnit::Millisecond) => DataType::Time32(unit),
             unit => DataType::Time64(unit),
         },
+        ("timestamp", []) => DataType::Timestamp(TimeUnit::Microsecond, None),
         ("timestamp", [unit]) => DataType::Timestamp(self::unit(unit)?, None),
         ("timestamp", [unit, zone]) if !zone.is_empty() => {
             DataType::Timestamp(self::unit(unit)?, Some((*zone).into()))

@@ -165,7 +165,9 @@ fn data_type(
         ipc::Type::Timestamp => {
             let timestamp = from.type_as_timestamp().ok_or_else(incomplete)?;
             let unit = unit(timestamp.unit()).ok_or_else(|| refuse("unknown time unit"))?;
-            DataType::Timestamp(unit, timestamp.timezone().map(Into::into))
+            // Writing does not tell an empty zone from none, so reading must not either.
+            let zone = timestamp.timezone().filter(|zone| !zone.is_empty());
+            DataType::Timestamp(unit, zone.map(Into::into))
         }
         ipc::Type::Duration => {
             let duration = from.type_as_duration().ok_or_else(incomplete)?;

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Column, readSchema, writeSchema } from "../index.js";
+import { column, run } from "../testing.js";
 import { decodeText, encodeText } from "../utf8.js";
 import { meta, transform } from "../../../examples/custom-transform-javascript/spread.js";
 
@@ -64,6 +65,15 @@ test("adds mid and spread", () => {
   const names = readSchema(stage.outputSchema()).fields.map((f) => f.name);
   assert.deepEqual(names.slice(6), ["mid", "spread_bps"]);
   assert.equal(JSON.parse(meta.describe()).name, "spread-javascript");
+});
+
+test("columns of values run through it as well", () => {
+  const price = column("Float64", [1, null]);
+  const ts = column({ name: "Timestamp", unit: "us", timezone: "UTC" }, [null, 7n]);
+  const [text, flag] = [column("Utf8", ["zürich", null]), column("Boolean", [null, true])];
+  const out = run(transform, { ts, text, flag, bid: price, ask: price });
+  assert.deepEqual([out.mid, out.spread_bps], [[1, null], [0, null]]);
+  assert.deepEqual([out.ts, out.text, out.flag], [[null, 7n], ["zürich", null], [null, true]]);
 });
 
 test("a missing column is named", () => {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy
 import pyarrow as pa
 import spread_python
-from tidelake import Array, Error, bitmap
+from tidelake import Array, Error, bitmap, testing
 from tidelake import schema as types
 from tidelake.ipc import read_schema, write_schema
 from tidelake.transform import stage
@@ -191,6 +191,18 @@ class Spread(unittest.TestCase):
         self.assertEqual(spread.to_pylist()[:2], [100.0, None])
         self.assertTrue(math.isnan(spread[2].as_py()))
         self.assertEqual(spread[3].as_py(), -math.inf)
+
+    def test_columns_of_values_run_through_it_as_well(self):
+        prices = testing.column(types.FLOAT64, [1.0, None])
+        given = {
+            "text": testing.column(types.UTF8, ["zürich", None]),
+            "flag": testing.column(types.BOOLEAN, [None, True]),
+            "bid": prices,
+            "ask": prices,
+        }
+        out = testing.run(spread_python.Spread, given)
+        self.assertEqual((out["mid"], out["spread_bps"]), ([1.0, None], [0.0, None]))
+        self.assertEqual((out["text"], out["flag"]), (["zürich", None], [None, True]))
 
     def test_a_missing_column_is_named(self):
         with self.assertRaises(Error) as told:

@@ -2,8 +2,8 @@
 //!
 //! Several worlds share one crate here, so what each one exports is generated
 //! apart from what all import: [`host`] holds the imports, and [`meta`],
-//! [`transform`], [`format_writer`], [`downsampler`] and [`storage_backend`] hold
-//! one exported interface each, over the types of [`host`]. An export macro of this crate
+//! [`transform`], [`format_writer`], [`downsampler`], [`storage_backend`] and
+//! [`source`] hold one exported interface each, over the types of [`host`]. An export macro of this crate
 //! uses two of them, and the linker drops every import that the plugin does not
 //! call, so that a component's imports stay the list of its capabilities.
 
@@ -23,6 +23,7 @@ pub mod host {
                 import tidelake:plugin/metrics@0.1.0;
                 import tidelake:plugin/config@0.1.0;
                 import tidelake:plugin/clock@0.1.0;
+                import tidelake:plugin/kv@0.1.0;
                 import tidelake:plugin/secrets@0.1.0;
             }
         ",
@@ -144,5 +145,29 @@ pub mod storage_backend {
         generate_unused_types: true,
         default_bindings_module: "tidelake_sdk::bindings::storage_backend",
         export_macro_name: "export_storage_backend_interface",
+    });
+}
+
+/// The export of a source.
+pub mod source {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package tidelake:sdk;
+            world brings-rows {
+                import tidelake:plugin/types@0.1.0;
+                import tidelake:plugin/arrow@0.1.0;
+                export tidelake:plugin/source@0.1.0;
+            }
+        ",
+        world: "tidelake:sdk/brings-rows",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        with: {
+            "tidelake:plugin/types@0.1.0": crate::bindings::host::tidelake::plugin::types,
+            "tidelake:plugin/arrow@0.1.0": crate::bindings::host::tidelake::plugin::arrow,
+        },
+        pub_export_macro: true,
+        default_bindings_module: "tidelake_sdk::bindings::source",
+        export_macro_name: "export_source_interface",
     });
 }

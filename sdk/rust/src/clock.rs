@@ -1,6 +1,6 @@
 //! What time it is, for plugins that talk to the outside: requests are signed with
-//! it. Rows never depend on it; a component of another kind than a storage backend
-//! that asks is refused when it is loaded.
+//! it. Rows never depend on it; a component of another kind than a storage backend or a
+//! source that asks is refused when it is loaded.
 //!
 //! Outside a component there is the clock of [`testing::Outside`](crate::testing::Outside).
 

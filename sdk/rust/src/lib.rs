@@ -6,6 +6,7 @@
 //! | a file format | [`FormatWriter`] | [`export_format_writer!`] |
 //! | an aggregation into time buckets | [`Downsampler`] | [`export_downsampler!`] |
 //! | a place for the lake's objects | [`StorageBackend`] | [`export_storage_backend!`] |
+//! | a place where rows come from | [`Source`] | [`export_source!`] |
 //!
 //! The whole of a transform that adds a column:
 //!
@@ -79,6 +80,7 @@ pub mod downsampler;
 mod error;
 pub mod format_writer;
 pub mod http;
+pub mod kv;
 pub mod log;
 #[cfg(any(target_arch = "wasm32", test))]
 mod memory;
@@ -90,6 +92,7 @@ mod options;
 mod output;
 mod schemas;
 pub mod secrets;
+pub mod source;
 pub mod storage_backend;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -111,6 +114,7 @@ pub use error::{Error, ErrorKind, Result, ResultExt};
 pub use format_writer::{FormatWriter, SortColumn};
 pub use options::{NoOptions, Options};
 pub use output::{Column, Output, Sink};
+pub use source::Source;
 pub use storage_backend::StorageBackend;
 pub use transform::Transform;
 

@@ -35,7 +35,9 @@ pub trait Transform: Sized + 'static {
     /// Prepares for batches of the schema `input`.
     fn create(input: SchemaRef, options: Self::Options) -> Result<Self>;
 
-    /// Carries on from what [`Transform::snapshot`] of an earlier run returned.
+    /// Carries on from what [`Transform::snapshot`] of an earlier run returned, perhaps
+    /// of an older version of the plugin, which this one takes the place of. A snapshot
+    /// that it cannot carry on from is an error: then the older version goes on.
     fn restore(input: SchemaRef, options: Self::Options, snapshot: &[u8]) -> Result<Self> {
         if snapshot.is_empty() {
             return Self::create(input, options);

@@ -1,9 +1,17 @@
 //! What scenarios share: projects in temporary directories, the real binary, oracles.
 
+pub mod author;
+pub mod flaky;
+pub mod lakes;
 pub mod objects;
 pub mod oracle;
+pub mod pages;
 pub mod project;
+pub mod registry;
+pub mod s3;
+pub mod stranger;
 pub mod ticks;
+pub mod web;
 
 pub use project::{Outcome, Project};
 
@@ -75,6 +83,18 @@ pub fn custom_transform() -> PathBuf {
         .unwrap();
     assert!(built.status.success(), "{build}: {}", String::from_utf8_lossy(&built.stderr));
     repository().join("target/guests/wasm32-wasip2/release/spread.wasm")
+}
+
+/// The whole chain of an error, as one text.
+pub fn shown(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }
 
 /// Python with the foreign readers.

@@ -7,14 +7,14 @@ use arrow::array::RecordBatch;
 use serde::Serialize;
 use tidelake::Engine;
 use tidelake_core::table::TableSpec;
-use tidelake_core::{Error, Result};
+use tidelake_core::{Error, Result, columns};
 
 use super::{Out, print_json};
 use crate::args::{Global, Ingest};
 use crate::failure::Failure;
 use crate::ingest::bad::{BadRow, BadRows, OnError};
 use crate::ingest::lookup::Lookup;
-use crate::ingest::{FileReader, KEPT_BYTES, Target, schema, target};
+use crate::ingest::{FileReader, KEPT_BYTES, Target, target};
 use crate::project::Project;
 use crate::render::{bytes, count, counted};
 
@@ -65,7 +65,7 @@ async fn store(
     hot: Option<arrow::datatypes::SchemaRef>,
     args: &Ingest,
 ) -> Result<Report> {
-    let known = schema::known(spec, hot);
+    let known = columns::known(spec, hot);
     let (spec, files, args) = (spec.clone(), args.files.clone(), args.clone());
     let name = spec.name.clone();
     let on_error = args.on_error;

@@ -9,16 +9,19 @@ pub(crate) mod plugin;
 mod query;
 mod run;
 mod status;
+mod sync;
 mod validate;
 mod verify;
 
 use std::io::Write;
 
 use serde::Serialize;
+use tidelake::ErrorReport;
 
 use crate::args::{Args, Command, Global};
 use crate::failure::Failure;
 use crate::project::Project;
+use crate::render;
 
 /// Where a command writes what it found.
 pub(crate) type Out<'a> = &'a mut (dyn Write + Send);
@@ -48,6 +51,7 @@ pub(crate) async fn on_project(
         Command::Init { .. } | Command::Demo { .. } | Command::Plugin { .. } => Ok(()),
         Command::Validate => validate::run(project, global, out).await,
         Command::Ingest(args) => ingest::run(project, global, args, out).await,
+        Command::Sync { tables, now } => sync::run(project, global, &tables, now, out).await,
         Command::Plan { tables, all, now } => {
             plan::run(project, global, &tables, all, now, out).await
         }
@@ -63,6 +67,16 @@ fn print_json(out: Out<'_>, report: &impl Serialize) -> Result<(), Failure> {
     serde_json::to_writer_pretty(&mut *out, report)?;
     writeln!(out)?;
     Ok(())
+}
+
+/// Shows the errors of tables, if there are any: then the command has failed.
+fn told<'a>(errors: impl Iterator<Item = &'a ErrorReport>) -> Result<(), Failure> {
+    let mut result = Ok(());
+    for error in errors {
+        render::error::write_report(&mut std::io::stderr().lock(), error)?;
+        result = Err(Failure::Told);
+    }
+    result
 }
 
 /// An error for the first name that is no table.

@@ -1,6 +1,6 @@
 //! `tidelake run`
 
-use super::{Out, check_tables, print_json};
+use super::{Out, check_tables, print_json, told};
 use crate::args::{Global, Now};
 use crate::failure::Failure;
 use crate::project::Project;
@@ -22,11 +22,5 @@ pub(super) async fn run(
     } else {
         render::run::write_run(out, &report)?;
     }
-    if report.ok() {
-        return Ok(());
-    }
-    for problem in report.tables.iter().filter_map(|t| t.error.as_ref()) {
-        render::error::write_report(&mut std::io::stderr().lock(), problem)?;
-    }
-    Err(Failure::Told)
+    told(report.tables.iter().filter_map(|table| table.error.as_ref()))
 }

@@ -10,10 +10,11 @@ use tidelake_core::config::{self, LakeConfig, Problem, Step};
 use tidelake_core::plugin::{
     ByteSink, DownsampleSpec, PluginContext, PluginInfo, PluginKind, Plugins, SortColumn,
 };
-use tidelake_core::table::{RollupSpec, TableSpec};
-use tidelake_core::{Error, Result};
+use tidelake_core::table::{RollupSpec, SourceSpec, TableSpec};
+use tidelake_core::{Error, Result, columns};
 use tidelake_plugin::PluginHost;
 use tidelake_plugin::options::OptionProblem;
+use tidelake_plugin::source::silent;
 use tidelake_plugin::trust::report::InspectRequest;
 
 use super::{Out, print_json};
@@ -135,21 +136,16 @@ impl Check<'_> {
             self.mistaken(name, &["lake".into(), "options".into()], &mistakes);
             return Ok(());
         }
-        let request = InspectRequest { target: name.to_owned(), ..InspectRequest::default() };
-        let imports = self.plugins.inspect(&request)?.imports;
-        let speaks = imports.iter().any(|i| i.capability.as_deref() == Some("wasi:http"));
-        if speaks && self.plugins.hosts(name).is_empty() {
-            return Err(Error::config(format!(
-                "plugin {name:?} sends requests, but may reach no host"
-            ))
-            .with_help(format!("list whom it may reach: `hosts = [...]` under [plugin.{name}]")));
-        }
+        self.reaches_somebody(name)?;
         self.plugins.storage(name, url, options).map(drop)
     }
 
     fn table(&mut self, spec: &TableSpec) {
         let context = PluginContext { table: spec.name.clone(), unit: "validate".to_owned() };
         let mut schema = spec.schema.clone();
+        if let Some(source) = &spec.source {
+            self.source(spec, source, &context);
+        }
         for (i, transform) in spec.transforms.iter().enumerate() {
             let fits = self.describe(spec, &transform.plugin, PluginKind::Transform)
                 && self.options(
@@ -193,6 +189,41 @@ impl Check<'_> {
                 self.keep(spec, started);
             }
         }
+    }
+
+    /// The plugin that a table's rows come from, opened at its start; no request need be
+    /// sent for that. Its columns are held against the configured ones.
+    fn source(&mut self, spec: &TableSpec, source: &SourceSpec, context: &PluginContext) {
+        let SourceSpec { plugin, options, .. } = source;
+        let fits = self.describe(spec, plugin, PluginKind::Source)
+            && self.options(spec, plugin, options, &["source".into()]);
+        if !fits {
+            return;
+        }
+        let checked = self.reaches_somebody(plugin).and_then(|()| {
+            let brought = self.plugins.source(plugin, context, options, None)?.schema();
+            match columns::known(spec, None) {
+                Some((schema, origin)) => {
+                    columns::check_types(&brought, &schema, &spec.time, &origin, "the source")
+                }
+                None => spec.check_schema(&columns::plain(&brought), "the source"),
+            }
+        });
+        self.keep(spec, checked);
+    }
+
+    /// A plugin that sends requests may reach somebody.
+    fn reaches_somebody(&self, name: &str) -> Result<()> {
+        let request = InspectRequest { target: name.to_owned(), ..InspectRequest::default() };
+        let imports = self.plugins.inspect(&request, &silent)?.imports;
+        let speaks = imports.iter().any(|i| i.capability.as_deref() == Some("wasi:http"));
+        if speaks && self.plugins.hosts(name).is_empty() {
+            return Err(Error::config(format!(
+                "plugin {name:?} sends requests, but may reach no host"
+            ))
+            .with_help(format!("list whom it may reach: `hosts = [...]` under [plugin.{name}]")));
+        }
+        Ok(())
     }
 
     /// Whether a plugin is there and of the right kind.

@@ -4,23 +4,23 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use arrow::array::{Array, BooleanArray, RecordBatch, RecordBatchReader};
-use arrow::compute::{cast, filter_record_batch, is_not_null};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::compute::{filter_record_batch, is_not_null};
+use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use tidelake_core::{Error, Result};
+use tidelake_core::{Error, Result, columns};
 
 use super::bad::BadRows;
-use super::{BATCH_ROWS, Reader, Target, input, schema};
+use super::{BATCH_ROWS, Reader, Target, input};
 
 /// The columns of a Parquet file.
 pub(super) fn parquet_schema(path: &Path) -> Result<SchemaRef> {
-    Ok(schema::plain(&parquet_batches(path)?.schema()))
+    Ok(columns::plain(&parquet_batches(path)?.schema()))
 }
 
 /// The columns of an Arrow file.
 pub(super) fn arrow_schema(path: &Path) -> Result<SchemaRef> {
-    Ok(schema::plain(&arrow_batches(path)?.schema()))
+    Ok(columns::plain(&arrow_batches(path)?.schema()))
 }
 
 /// Reads a Parquet file.
@@ -69,7 +69,8 @@ pub(super) struct TypedReader {
 
 impl TypedReader {
     fn new(batches: Batches, target: &Target) -> Result<Self> {
-        schema::check_types(&batches.schema(), &target.file_schema, &target.time, &target.origin)?;
+        let Target { file_schema, time, origin, .. } = target;
+        columns::check_types(&batches.schema(), file_schema, time, origin, "the file")?;
         let (schema, time) = (target.file_schema.clone(), target.time.clone());
         Ok(Self { batches, schema, time, row: 0 })
     }
@@ -81,27 +82,11 @@ impl Reader for TypedReader {
         let batch = batch.map_err(|e| {
             Error::input("the file is damaged").with("row", self.row + 1).with_source(e)
         })?;
-        let batch = adapt(&batch, &self.schema)?;
+        let batch = columns::adapt(&batch, &self.schema)?;
         let batch = with_times(batch, &self.time, self.row, bad)?;
         self.row += batch.1;
         Ok(Some(batch.0))
     }
-}
-
-/// The columns of a schema, in its order and types. The types were compared before.
-fn adapt(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let column = |field: &arrow::datatypes::FieldRef| {
-        let column =
-            batch.column_by_name(field.name()).ok_or_else(|| missing(field.name(), schema))?;
-        Ok(cast(column, field.data_type())?)
-    };
-    let columns = schema.fields().iter().map(column).collect::<Result<_>>()?;
-    Ok(RecordBatch::try_new(schema.clone(), columns)?)
-}
-
-fn missing(name: &str, schema: &Schema) -> Error {
-    Error::input(format!("a batch of the file has no column {name:?}"))
-        .with("columns", schema.fields().len())
 }
 
 /// Leaves rows without a time out; with the number of rows there were.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use ::csv::{ByteRecord, ErrorKind as CsvError};
 use arrow::array::{ArrayRef, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::SchemaRef;
-use tidelake_core::{Error, Result};
+use tidelake_core::{Error, Result, columns};
 
 use super::bad::BadRows;
-use super::{BATCH_ROWS, Reader, Target, convert, infer, input, schema};
+use super::{BATCH_ROWS, Reader, Target, convert, infer, input};
 
 /// Some rows of a CSV file, as text. An empty field is a null.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ impl CsvReader {
     pub(super) fn open(path: &Path, target: &Target) -> Result<Self> {
         let text = TextReader::open(path)?;
         let schema = target.file_schema.clone();
-        schema::check_names(&text.names, &schema, &target.time, &target.origin)?;
+        columns::check_names(&text.names, &schema, &target.time, &target.origin, "the file")?;
         let order = schema
             .fields()
             .iter()
@@ -152,10 +152,10 @@ impl CsvReader {
             let mut differences = Vec::new();
             for (field, at) in self.schema.fields().iter().zip(&self.order) {
                 if let Some(is) = infer::unlike(&chunk.columns[*at], field.data_type()) {
-                    differences.push(schema::type_change(field.name(), &is, field.data_type()));
+                    differences.push(columns::type_change(field.name(), &is, field.data_type()));
                 }
             }
-            schema::differ(differences, &target.origin)?;
+            columns::differ(differences, &target.origin, "the file")?;
         }
         self.first = first;
         self.first_bad = Some(bad);

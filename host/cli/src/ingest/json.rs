@@ -10,10 +10,10 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::infer_json_schema;
 use tidelake_core::table::TableSpec;
-use tidelake_core::{Error, Result};
+use tidelake_core::{Error, Result, columns};
 
 use super::bad::BadRows;
-use super::{BATCH_ROWS, Reader, Target, infer, input, schema};
+use super::{BATCH_ROWS, Reader, Target, infer, input};
 
 /// Rows of a file that its schema is guessed from.
 const SAMPLE_ROWS: usize = 4_096;
@@ -125,7 +125,7 @@ impl JsonReader {
         }
         // A line that is no object is a bad row; without any object there is nothing to compare.
         if !names.is_empty() {
-            schema::check_names(&names, &schema, &target.time, &target.origin)?;
+            columns::check_names(&names, &schema, &target.time, &target.origin, "the file")?;
         }
         Ok(Self { lines: Lines::open(path)?, schema, time: target.time.clone() })
     }

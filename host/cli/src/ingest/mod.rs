@@ -21,14 +21,14 @@ mod input;
 mod json;
 pub(crate) mod lookup;
 pub(crate) mod sample;
-pub(crate) mod schema;
 
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use tidelake_core::columns::Origin;
 use tidelake_core::table::TableSpec;
-use tidelake_core::{Error, Result, ResultExt};
+use tidelake_core::{Error, Result, ResultExt, columns};
 
 use bad::BadRows;
 use input::Kind;
@@ -56,7 +56,7 @@ pub(crate) struct Target {
     /// The table's time column.
     pub(crate) time: String,
     /// Where the schema comes from, for messages.
-    pub(crate) origin: schema::Origin,
+    pub(crate) origin: Origin,
     /// Joined to every row.
     pub(crate) lookup: Option<Lookup>,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Target {
 /// one, or what the first file looks like.
 pub(crate) fn target(
     spec: &TableSpec,
-    known: Option<(SchemaRef, schema::Origin)>,
+    known: Option<(SchemaRef, Origin)>,
     files: &[PathBuf],
     lookup: Option<Lookup>,
 ) -> Result<Target> {
@@ -73,7 +73,7 @@ pub(crate) fn target(
     let added = lookup.as_ref().map(|l| l.schema());
     if let Some((schema, origin)) = known {
         let file_schema = match &added {
-            Some(added) => schema::without(&schema, added),
+            Some(added) => columns::without(&schema, added),
             None => schema.clone(),
         };
         return Ok(Target { schema, file_schema, time, origin, lookup });
@@ -87,11 +87,11 @@ pub(crate) fn target(
     }
     .with("file", first.display())?;
     let schema = match &added {
-        Some(added) => schema::joined(&file_schema, added)?,
+        Some(added) => columns::joined(&file_schema, added)?,
         None => file_schema.clone(),
     };
     spec.check_schema(&schema, &first.display().to_string())?;
-    let origin = schema::Origin::File(first.display().to_string());
+    let origin = Origin::File(first.display().to_string());
     Ok(Target { schema, file_schema, time, origin, lookup })
 }
 

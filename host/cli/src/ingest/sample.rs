@@ -4,13 +4,13 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use tidelake_core::columns::Origin;
 use tidelake_core::config;
 use tidelake_core::time::is_time_type;
 use tidelake_core::{Error, Result, ResultExt};
 
 use super::bad::{BadRows, OnError};
 use super::input::{self, Kind};
-use super::schema::Origin;
 use super::{FileReader, Target, columnar, infer, json};
 
 /// Rows that are read at most.

@@ -15,8 +15,8 @@ use tidelake_core::table::TableSpec;
 
 use super::bad::{BadRows, OnError};
 use super::lookup::Lookup;
-use super::schema::{Origin, known};
 use super::*;
+use tidelake_core::columns::{Origin, known};
 
 fn spec(extra: &str) -> TableSpec {
     let text = format!("[table.t]\ntime = \"ts\"\nkey = [\"sym\"]\n{extra}");

@@ -141,7 +141,8 @@ fn crossed(stats: &tidelake_plugin::PluginStats, each: impl Fn(u64) -> u64) -> S
     format!("{} in, {} out, each time", bytes(each(stats.bytes_in)), bytes(each(stats.bytes_out)))
 }
 
-fn millis(time: Duration) -> String {
+/// A short time.
+pub(crate) fn millis(time: Duration) -> String {
     format!("{:.3} ms", time.as_secs_f64() * 1e3)
 }
 

@@ -10,6 +10,8 @@ pub(crate) mod progress;
 pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod store;
+pub(crate) mod sync;
 pub(crate) mod table;
 
 pub(crate) use tidelake_core::config::size::format_bytes as bytes;

@@ -1,6 +1,7 @@
 //! Plugins: one in detail, all in a table.
 
 use std::io::{Result, Write};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidelake::ErrorReport;
@@ -13,7 +14,7 @@ use tidelake_plugin::trust::report::{Overview, PluginReport};
 use tidelake_plugin::trust::signature::Verdict;
 
 use super::table::{self, Lean};
-use super::{bytes, error};
+use super::{bytes, count, error};
 
 /// What tables show of a digest or a key's id: enough to tell them apart.
 const SHORT: usize = 8;
@@ -26,6 +27,7 @@ fn short(text: &str) -> String {
 pub(crate) fn write_added(out: &mut dyn Write, added: &Added) -> Result<()> {
     let (info, locked) = (&added.info, &added.locked);
     let verb = match &added.earlier {
+        Some(earlier) if earlier.sha256 == locked.sha256 => format!("kept {}", info.name),
         Some(earlier) => format!("replaced {} of {} by", earlier.version, info.name),
         None => format!("added {}", info.name),
     };
@@ -34,6 +36,9 @@ pub(crate) fn write_added(out: &mut dyn Write, added: &Added) -> Result<()> {
     match &locked.signer {
         Some(signer) => writeln!(out, "  signer   {}", signer.id)?,
         None => writeln!(out, "  signer   none: it was allowed without")?,
+    }
+    if locked.source.contains("://") {
+        writeln!(out, "  source   {}", locked.source)?;
     }
     if !locked.grants.is_empty() {
         writeln!(out, "  granted  {}", locked.grants.join(", "))?;
@@ -85,11 +90,52 @@ pub(crate) fn write_list(out: &mut dyn Write, rows: &[Overview]) -> Result<()> {
         shown.add_row([row.name.clone(), version, kind, digest, signer, grants, from]);
     }
     write!(out, "{}", table::lines(&shown, ""))?;
+    write_work(out, rows)?;
+    for row in rows.iter() {
+        let Some(why) = &row.refused else { continue };
+        writeln!(out, "\n{}: its newest version was refused while it ran:", row.name)?;
+        why.lines().try_for_each(|line| writeln!(out, "  {line}"))?;
+    }
     for problem in rows.iter().filter_map(|row| row.info.as_ref().err()) {
         writeln!(out)?;
         error::write(out, problem)?;
     }
     Ok(())
+}
+
+/// Writes what those did that did something.
+fn write_work(out: &mut dyn Write, rows: &[Overview]) -> Result<()> {
+    let right = |name| (name, Lean::Right);
+    let columns = ["calls", "rows", "CPU time", "peak memory", "traps"].map(right);
+    let mut shown = table::new(&[&[("worked", Lean::Left)], &columns[..]].concat());
+    let mut any = false;
+    for row in rows {
+        let Some(stats) = &row.stats else { continue };
+        any = true;
+        shown.add_row([
+            row.name.clone(),
+            count(stats.calls),
+            count(stats.rows_in),
+            seconds(Duration::from_nanos(stats.cpu_nanos)),
+            bytes(stats.peak_memory),
+            count(stats.traps),
+        ]);
+    }
+    match any {
+        true => write!(out, "\n{}", table::lines(&shown, "")),
+        false => Ok(()),
+    }
+}
+
+/// A time for people: `12 ms`, `3.4 s`, `2 h 5 min`.
+fn seconds(time: Duration) -> String {
+    let (millis, seconds) = (time.as_millis(), time.as_secs());
+    match (seconds, millis) {
+        (_, ..1_000) => format!("{millis} ms"),
+        (..60, _) => format!("{:.1} s", time.as_secs_f64()),
+        (..3_600, _) => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+    }
 }
 
 /// The same, for machines.
@@ -106,6 +152,9 @@ pub(crate) fn list_json(rows: &[Overview]) -> Value {
             "grants": row.grants,
             "from": row.origin.map(|origin| origin.to_string()),
             "path": row.path,
+            "stats": row.stats,
+            "earlier": row.earlier,
+            "refused": row.refused,
             "error": row.info.as_ref().err().map(ErrorReport::from),
         })
     };
@@ -260,4 +309,82 @@ pub(crate) fn report_json(report: &PluginReport) -> Value {
 
 fn signer_json(signer: Option<&Signer>) -> Value {
     signer.map_or(Value::Null, |signer| json!({ "id": signer.id, "key": signer.key }))
+}
+
+#[cfg(test)]
+mod tests {
+    use tidelake_core::plugin::{PluginInfo, PluginKind};
+    use tidelake_plugin::KeptStats;
+
+    use super::*;
+
+    #[test]
+    fn a_list_reads_well_at_80_columns() {
+        let info = PluginInfo {
+            name: "spread".into(),
+            version: "0.12.1".into(),
+            kind: PluginKind::Transform,
+            description: String::new(),
+            options: Value::Null,
+            row_wise: true,
+            file_format: None,
+            extension: None,
+            digest: "0123456789abcdef".repeat(4),
+        };
+        let stats = KeptStats {
+            calls: 1_234_567,
+            rows_in: 98_765_432_109,
+            rows_out: 98_765_432_109,
+            traps: 12,
+            cpu_nanos: 7_512_000_000_000,
+            peak_memory: 63_500_000,
+            ..KeptStats::default()
+        };
+        let signer = Signer { id: "6A2B000011112222".into(), key: "RW".into() };
+        let row = Overview {
+            name: "spread".into(),
+            origin: Some(Origin::Added),
+            path: None,
+            signer: Some(signer),
+            grants: vec![],
+            info: Ok(info.clone()),
+            stats: Some(stats),
+            earlier: vec![],
+            refused: Some("it is not signed".into()),
+        };
+        let info = PluginInfo { name: "mask".into(), ..info };
+        let idle = Overview {
+            name: "mask".into(),
+            origin: Some(Origin::Installed),
+            path: None,
+            signer: None,
+            grants: vec!["clock".into(), "wasi:http".into()],
+            info: Ok(info),
+            stats: None,
+            earlier: vec![],
+            refused: None,
+        };
+        let mut out = Vec::new();
+        write_list(&mut out, &[row, idle]).expect("written");
+        let text = String::from_utf8(out).expect("text");
+        let expected = "\
+name    version  kind       digest    signer    grants           from
+spread  0.12.1   transform  01234567  6A2B0000  -                added
+mask    0.12.1   transform  01234567  -         clock wasi:http  installed
+
+worked      calls            rows   CPU time  peak memory  traps
+spread  1,234,567  98,765,432,109  2 h 5 min      63.5 MB     12
+
+spread: its newest version was refused while it ran:
+  it is not signed
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn times_for_people() {
+        let of = |millis| seconds(Duration::from_millis(millis));
+        assert_eq!([of(0), of(999), of(3_400)], ["0 ms", "999 ms", "3.4 s"]);
+        assert_eq!([of(65_000), of(7_512_000)], ["1 min 5 s", "2 h 5 min"]);
+    }
 }

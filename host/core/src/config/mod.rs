@@ -19,6 +19,7 @@
 //! no list of keys that could fall behind the code that reads them.
 
 mod check;
+mod foreign;
 mod hosts;
 mod locate;
 pub mod lock;
@@ -40,6 +41,7 @@ use std::path::PathBuf;
 
 use crate::table::TableSpec;
 
+pub use foreign::texts_of;
 pub use hosts::HostRule;
 pub use locate::{Place, Step, locate};
 pub use problem::{Problem, closest};

@@ -6,7 +6,9 @@
 //! data = "sample.csv"          # rows of your own, next to those that are made up
 //! memory = "64MB"              # limits and grants, as in [plugin.X]
 //! deadline = "5s"
-//! grants = []
+//! grants = ["clock"]
+//! hosts = ["http://127.0.0.1:8080"]
+//! url = "acme://bucket/prefix" # of storage backends: as `url` in [lake]
 //!
 //! [schema]                     # a sample table, as in [table.X.schema]
 //! ts = "timestamp(us, UTC)"
@@ -15,6 +17,9 @@
 //!
 //! [options]                    # the plugin's
 //! column = "price"
+//!
+//! [secrets]                    # where they are, as in [plugin.X.secrets]
+//! access_key = "env:ACME_ACCESS_KEY"
 //! ```
 //!
 //! All of it is optional. The file belongs to the plugin's project, whatever the language.
@@ -42,7 +47,9 @@ pub struct PluginSample {
     pub options: Option<Json>,
     /// `data`: a file with rows of the author's own, relative to this one.
     pub data: Option<PathBuf>,
-    /// `memory`, `deadline` and `grants`.
+    /// `url`: the store that a storage backend is tested on.
+    pub url: Option<String>,
+    /// `memory`, `deadline`, `grants`, `hosts` and `[secrets]`.
     pub plugin: PluginConfig,
 }
 
@@ -63,6 +70,7 @@ fn read(mut root: Section<'_>) -> PluginSample {
     let time = root.name("time");
     let key = root.names("key").map(|k| k.value).unwrap_or_default();
     let data = root.name("data").map(|d| PathBuf::from(d.value));
+    let url = root.name("url").map(|u| u.value.to_owned());
     let options = root.has("options").then(|| root.options("options"));
     let (schema, _) = table::schema(&mut root);
     let mut plugin = PluginConfig::default();
@@ -86,6 +94,7 @@ fn read(mut root: Section<'_>) -> PluginSample {
         schema,
         options,
         data,
+        url,
         plugin,
     }
 }
@@ -109,6 +118,15 @@ mod tests {
         assert_eq!(sample.schema.map(|s| s.fields().len()), Some(2));
         assert_eq!(sample.options.unwrap()["factor"], 2.0);
         assert_eq!((sample.plugin.memory, sample.key), (32_000_000, vec!["symbol".to_owned()]));
+    }
+
+    #[test]
+    fn a_storage_backend_has_a_url_hosts_and_secrets() {
+        let text = "url = \"acme://b\"\ngrants = [\"wasi:http\"]\nhosts = [\"a.example\"]\n\n\
+                    [secrets]\nkey = \"env:KEY\"\n";
+        let sample = PluginSample::parse(text).unwrap();
+        assert_eq!(sample.url.as_deref(), Some("acme://b"));
+        assert_eq!((sample.plugin.hosts.len(), sample.plugin.secrets.len()), (1, 1));
     }
 
     #[test]

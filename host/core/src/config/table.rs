@@ -14,7 +14,10 @@ use super::walk::{At, Section};
 use crate::error::Error;
 use crate::partition::PartitionSpec;
 use crate::period::{Age, Every, Period};
-use crate::table::{Layout, Lifecycle, RollupSpec, TableSpec, TransformSpec};
+use crate::table::{Layout, Lifecycle, RollupSpec, SourceSpec, TableSpec, TransformSpec};
+
+/// Rows that a source is asked for at once.
+const DEFAULT_MAX_ROWS: u32 = 16_384;
 
 /// Where the values of a table were written, for problems found later.
 pub(super) struct Places<'a> {
@@ -41,6 +44,7 @@ pub(super) fn read(name: &At<String>, mut section: Section<'_>) -> Option<TableS
     let key = section.names("key").map(|k| k.value).unwrap_or_default();
     let category = section.name("category").map(|c| At { value: c.value.to_owned(), span: c.span });
     let (schema, columns) = schema(&mut section);
+    let source = source(&mut section);
     let lifecycle = lifecycle(&mut section);
     let time_name = time.as_ref().map_or("", |t| t.value);
     let (layout, partition, sort) = layout(&mut section, time_name, &key);
@@ -62,6 +66,7 @@ pub(super) fn read(name: &At<String>, mut section: Section<'_>) -> Option<TableS
         key: values(&places.key),
         category: places.category.as_ref().map(|c| c.value.clone()),
         schema,
+        source,
         lifecycle,
         layout,
         transforms,
@@ -115,6 +120,31 @@ pub(super) fn schema(section: &mut Section<'_>) -> (Option<SchemaRef>, Vec<At<St
         complete = false;
     }
     (complete.then(|| Schema::new(fields).into()), columns)
+}
+
+fn source(section: &mut Section<'_>) -> Option<SourceSpec> {
+    let mut section = section.section("source")?;
+    let plugin = plugin_name(&mut section, "source");
+    let options = section.options("options");
+    let id = section.name("id").filter(|id| {
+        let good = id.value.len() <= 100 && !id.value.contains(char::is_control);
+        if !good {
+            section.problems.add_with_help(
+                id.span.clone(),
+                format!("{:?} cannot be the name of a source", id.value),
+                "use at most 100 bytes and no control characters",
+            );
+        }
+        good
+    });
+    let max_rows = section.integer("max_rows", 1..1_048_577);
+    let plugin = plugin?;
+    Some(SourceSpec {
+        options,
+        id: id.map_or_else(|| plugin.clone(), |id| id.value.to_owned()),
+        max_rows: max_rows.map_or(DEFAULT_MAX_ROWS, |rows| rows.value as u32),
+        plugin,
+    })
 }
 
 fn lifecycle(section: &mut Section<'_>) -> Lifecycle {

@@ -41,6 +41,33 @@ fn one_line_is_enough() {
 }
 
 #[test]
+fn a_source_is_read_and_its_mistakes_are_told_by_line() {
+    let config = parse(
+        "[table.t]\ntime = \"ts\"\n[table.t.source]\nplugin = \"feed\"\nid = \"second\"\n\
+         max_rows = 7\noptions = { a = 1 }\n[table.u]\ntime = \"ts\"\n\
+         [table.u.source]\nplugin = \"feed\"\n",
+    )
+    .unwrap();
+    let source = config.tables["t"].source.clone().unwrap();
+    assert_eq!(
+        (source.plugin.as_str(), source.id.as_str(), source.max_rows),
+        ("feed", "second", 7)
+    );
+    assert_eq!(source.options["a"], 1);
+    let plain = config.tables["u"].source.clone().unwrap();
+    assert_eq!((plain.id.as_str(), plain.max_rows), ("feed", 16_384));
+    assert_problems(
+        "[table.t]\ntime = \"ts\"\n[table.t.source]\nid = \"a\\tb\"\nmax_rows = 0\nplugn = \"x\"\n",
+        &[
+            (3, &["does not name its plugin"]),
+            (4, &["cannot be the name of a source"]),
+            (5, &["`max_rows` is 0"]),
+            (6, &["`plugn`", "`plugin`"]),
+        ],
+    );
+}
+
+#[test]
 fn every_key_is_read() {
     let config = parse(
         r#"

@@ -1,6 +1,6 @@
 //! Dictionaries and runs: the words of their values, put where they are used.
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
+use arrow::array::{Array, ArrowPrimitiveType, AsArray};
 use arrow::datatypes::{
     ArrowDictionaryKeyType, ArrowNativeType, DataType, Int8Type, Int16Type, Int32Type, Int64Type,
     RunEndIndexType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -38,11 +38,8 @@ fn keyed<K: ArrowDictionaryKeyType>(
 ) -> Result<()> {
     let array = array.as_dictionary_opt::<K>().ok_or_else(|| unexpected(array))?;
     let (keys, values) = (array.keys(), array.values());
-    if values.len() > LARGE_DICTIONARY * keys.len()
-        && let Some(words) = used_words(node, keys, values)?
-    {
-        super::fixed::add(words.into_iter(), keys.nulls(), sums);
-        return Ok(());
+    if values.len() > LARGE_DICTIONARY * keys.len() && selectable(values.data_type()) {
+        return node.add_words(&arrow::compute::take(values, keys, None)?, sums);
     }
     let words = node.words(values)?;
     // The key under a null may point anywhere, and a null value has the word 0.
@@ -51,32 +48,14 @@ fn keyed<K: ArrowDictionaryKeyType>(
     Ok(())
 }
 
-/// The words of the values that the keys name, one a key; any word for a null key.
-///
-/// `None` where Arrow cannot select such values: of those without bytes it forgets how
-/// many there are, or fails. Hashing all of them is right as well.
-fn used_words<K: ArrowDictionaryKeyType>(
-    node: &Node,
-    keys: &PrimitiveArray<K>,
-    values: &ArrayRef,
-) -> Result<Option<Vec<u64>>> {
-    if keys.is_empty() {
-        return Ok(Some(Vec::new()));
-    }
-    // A selection of runs takes no notice of nulls among the keys, and looks for what
-    // is under them, which may point anywhere.
-    let named = match keys.nulls() {
-        None => keys.clone(),
-        Some(nulls) => {
-            let named = std::iter::zip(keys.values(), nulls);
-            let named = named.map(|(key, valid)| if valid { *key } else { K::default_value() });
-            PrimitiveArray::new(named.collect(), None)
-        }
-    };
-    match arrow::compute::take(values, &named, None) {
-        Ok(used) if used.len() == keys.len() => node.words(&used).map(Some),
-        _ => Ok(None),
-    }
+/// Whether only the values that are used may be selected before they are hashed: Arrow's
+/// selection is sound for these. Of values without bytes it forgets how many there are,
+/// and in runs it overlooks nulls among the keys; so everything that may hold such values
+/// is hashed whole, which is right as well.
+fn selectable(values: &DataType) -> bool {
+    use DataType::{Binary, BinaryView, LargeBinary, LargeUtf8, Utf8, Utf8View};
+    values.is_primitive()
+        || matches!(values, Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView)
 }
 
 /// Adds the words of a run-end encoded array.

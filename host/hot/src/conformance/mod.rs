@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `tables` | making tables, and what is refused |
 //! | `rows` | append, scan, snapshots, inventories |
+//! | `offsets` | offsets of sources, which move with rows |
 //! | `evictions` | what goes, what stays, what is never used again |
 //! | [`model`] | random histories against a plain list of rows |
 //! | [`data`] | the rows used for it |
@@ -26,10 +27,12 @@ use crate::store::{HotScan, HotSnapshot, HotStore};
 pub mod data;
 mod evictions;
 pub mod model;
+mod offsets;
 mod rows;
 mod tables;
 
 pub use evictions::{evicts_exactly, evicts_late_rows, numbers_are_never_used_again};
+pub use offsets::{offsets_and_rows_move_together_or_not, offsets_move_with_rows};
 pub use rows::{
     counts_by_period, empty_appends_change_nothing, filters_by_key, numbers_rows, projects_columns,
     returns_what_was_appended, scans_by_time_and_sequence, snapshots_stand_still,
@@ -53,6 +56,8 @@ pub async fn run_all(make: impl AsyncFn() -> Arc<dyn HotStore>) {
     evicts_exactly(&*make().await).await;
     evicts_late_rows(&*make().await).await;
     numbers_are_never_used_again(&*make().await).await;
+    offsets_move_with_rows(&*make().await).await;
+    offsets_and_rows_move_together_or_not(&*make().await).await;
     for seed in 0..4 {
         let store = make().await;
         model::Model::new(&*store, seed).await.play(&*store, 12).await;

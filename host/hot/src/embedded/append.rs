@@ -6,7 +6,7 @@
 //!
 //! Everything costly happens before the lock. Under it, rows get the next
 //! numbers, and one atomic batch writes the chunks, their descriptions and the
-//! table's counters. Nothing is visible before it is durable.
+//! table's counters, and the offset of the source that brought them. Nothing is visible before it is durable.
 
 use arrow::array::RecordBatch;
 use fjall::Slice;
@@ -14,12 +14,12 @@ use tidelake_core::time::{Micros, Seq, SeqRange};
 use tidelake_core::{Error, Result};
 
 use super::catalogue::{Counters, Entry};
-use super::keys::ChunkKey;
+use super::keys::{self, ChunkKey};
 use super::meta::{ChunkMeta, Hour, hours};
 use super::pack::{by_month, compact, to_size};
 use super::{Inner, chunk};
 use crate::check;
-use crate::store::Appended;
+use crate::store::{Appended, OffsetMove};
 
 struct Encoded {
     month: Micros,
@@ -29,15 +29,20 @@ struct Encoded {
 }
 
 impl Inner {
-    /// See [`crate::HotStore::append`].
-    pub(super) fn append(&self, table: &str, batches: Vec<RecordBatch>) -> Result<Appended> {
+    /// See [`crate::HotStore::append`] and [`crate::HotStore::append_from`].
+    pub(super) fn append(
+        &self,
+        table: &str,
+        batches: Vec<RecordBatch>,
+        offset: Option<&OffsetMove>,
+    ) -> Result<Appended> {
         let entry = self.entry(table)?;
         let batches: Vec<RecordBatch> =
             batches.iter().map(|b| check::batch(&entry.table, b)).collect::<Result<_>>()?;
         let chunks = self.encode(&entry, &batches)?;
         drop(batches);
         tidelake_core::failpoint!("hot.append-before");
-        let appended = self.write(&entry, chunks)?;
+        let appended = self.write(&entry, chunks, offset)?;
         tidelake_core::failpoint!("hot.append-after");
         Ok(appended)
     }
@@ -57,8 +62,17 @@ impl Inner {
         Ok(chunks)
     }
 
-    fn write(&self, entry: &Entry, chunks: Vec<Encoded>) -> Result<Appended> {
+    fn write(
+        &self,
+        entry: &Entry,
+        chunks: Vec<Encoded>,
+        offset: Option<&OffsetMove>,
+    ) -> Result<Appended> {
         let _writer = self.writer();
+        if let Some(offset) = offset {
+            let is = self.disk.offset(entry.id, &offset.source)?;
+            check::offset(&entry.table, offset, is.as_ref())?;
+        }
         let before = self.disk.counters(&self.disk.view(entry.id).0, entry.id)?;
         let rows: u64 = chunks.iter().map(|c| c.rows).sum();
         let last = before
@@ -67,7 +81,7 @@ impl Inner {
             .filter(|last| *last < Seq::MAX)
             .ok_or_else(|| Error::exhausted("the table has used up its sequence numbers"))?;
         let appended = Appended { rows, seqs: SeqRange::new(before.seq, last) };
-        if rows == 0 {
+        if rows == 0 && offset.is_none() {
             return Ok(appended);
         }
         self.disk.make_room()?;
@@ -90,6 +104,9 @@ impl Inner {
             batch.insert(&self.disk.catalogue, key.meta(), meta.encode());
         }
         debug_assert_eq!(next.seq, last, "every row has a number");
+        if let Some(OffsetMove { source, to, .. }) = offset {
+            batch.insert(&self.disk.catalogue, keys::offset(entry.id, source), to.as_slice());
+        }
         self.disk.put_counters(&mut batch, entry.id, Counters { seq: last, chunk: next.chunk });
         self.disk.commit(batch, "append rows")?;
         Ok(appended)

@@ -67,6 +67,12 @@ impl Disk {
         Ok(tables)
     }
 
+    /// Where a source of a table is.
+    pub(super) fn offset(&self, table: TableId, source: &str) -> Result<Option<Vec<u8>>> {
+        let stored = self.read(|| self.catalogue.get(keys::offset(table, source)))?;
+        Ok(stored.map(|offset| offset.to_vec()))
+    }
+
     /// Makes a table, with the next number.
     pub(super) fn add_table(&self, tables: &Tables, table: &HotTable) -> Result<Entry> {
         let id = tables.values().map(|t| t.id).max().map_or(Some(0), |last| last.checked_add(1));

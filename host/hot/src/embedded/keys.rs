@@ -6,6 +6,7 @@
 //! | `catalogue` | `T` name | number of the table, its time column (JSON) |
 //! | `catalogue` | `S` table | its schema (Arrow IPC) |
 //! | `catalogue` | `N` table | its counters: last sequence number, last chunk number |
+//! | `catalogue` | `O` table, name of a source | its offset, as the source made it |
 //! | `catalogue` | `C` chunk key | what a chunk holds ([`super::meta::ChunkMeta`]) |
 //! | `rows.TABLE.MONTH` | chunk key | the chunk's rows (Arrow IPC) |
 //!
@@ -105,6 +106,11 @@ pub(super) fn schema(table: TableId) -> [u8; 3] {
 pub(super) fn counters(table: TableId) -> [u8; 3] {
     let [high, low] = table.to_be_bytes();
     [b'N', high, low]
+}
+
+/// Key of the offset of a table's source.
+pub(super) fn offset(table: TableId, source: &str) -> Vec<u8> {
+    [b"O", table.to_be_bytes().as_slice(), source.as_bytes()].concat()
 }
 
 /// Name of the keyspace of a table's month.

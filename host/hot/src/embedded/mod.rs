@@ -39,7 +39,7 @@ use self::disk::Disk;
 use self::owner::Owner;
 use self::view::View;
 use crate::check;
-use crate::store::{Appended, Evicted, HotSnapshot, HotStore, HotTable};
+use crate::store::{Appended, Evicted, HotSnapshot, HotStore, HotTable, OffsetMove};
 
 /// Which store to open, and for whom.
 #[derive(Debug, Clone)]
@@ -174,7 +174,22 @@ impl HotStore for EmbeddedHotStore {
 
     async fn append(&self, table: &str, batches: Vec<RecordBatch>) -> Result<Appended> {
         let table = table.to_owned();
-        self.run(move |inner| inner.append(&table, batches)).await
+        self.run(move |inner| inner.append(&table, batches, None)).await
+    }
+
+    async fn append_from(
+        &self,
+        table: &str,
+        batches: Vec<RecordBatch>,
+        offset: OffsetMove,
+    ) -> Result<Appended> {
+        let table = table.to_owned();
+        self.run(move |inner| inner.append(&table, batches, Some(&offset))).await
+    }
+
+    async fn offset(&self, table: &str, source: &str) -> Result<Option<Vec<u8>>> {
+        let (table, source) = (table.to_owned(), source.to_owned());
+        self.run(move |inner| inner.disk.offset(inner.entry(&table)?.id, &source)).await
     }
 
     async fn snapshot(&self, table: &str) -> Result<Arc<dyn HotSnapshot>> {

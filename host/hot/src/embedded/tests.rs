@@ -311,6 +311,27 @@ async fn chunks_are_read_without_a_copy() {
     }
 }
 
+/// Offsets are there when the store is opened again, as its rows are.
+#[tokio::test(flavor = "multi_thread")]
+async fn offsets_are_durable() {
+    let directory = tempfile::tempdir().unwrap();
+    let offset = |from: Option<&str>, to: &str| crate::OffsetMove {
+        source: "feed".into(),
+        from: from.map(Into::into),
+        to: to.into(),
+    };
+    for (from, to) in [(None, "1"), (Some("1"), "2")] {
+        let store = EmbeddedHotStore::open(options(directory.path())).unwrap();
+        store.create_table(&ticks()).await.unwrap();
+        assert_eq!(store.offset("ticks", "feed").await.unwrap(), from.map(Into::into));
+        let rows = batch(&ticks(), 0, &times(at("2013-01-01"), 1, 5));
+        store.append_from("ticks", vec![rows], offset(from, to)).await.unwrap();
+    }
+    let store = EmbeddedHotStore::open(options(directory.path())).unwrap();
+    assert_eq!(store.offset("ticks", "feed").await.unwrap(), Some(b"2".to_vec()));
+    assert_eq!(store.snapshot("ticks").await.unwrap().seq(), 10);
+}
+
 /// Figures, not a test: run it by name, with `--ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures"]

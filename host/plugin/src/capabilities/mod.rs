@@ -3,6 +3,7 @@
 //! | grant | what it is | how far it reaches |
 //! |---|---|---|
 //! | `clock` | the time | nothing else |
+//! | `kv` | small values that outlive the instance | those of the same plugin and project |
 //! | `secrets` | texts by name | those of `[plugin.<name>.secrets]` |
 //! | `wasi:http` | requests | the hosts of `[plugin.<name>] hosts` |
 //!
@@ -12,6 +13,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod http;
+pub(crate) mod kv;
 pub(crate) mod secrets;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use wasmtime::Result;
 use wasmtime::component::Linker;
 
 use self::http::transport::Transport;
+use self::kv::Kv;
 use self::secrets::Secrets;
 use crate::run::state::State;
 
@@ -32,19 +35,22 @@ pub(crate) struct Reach {
     pub(crate) hosts: Vec<HostRule>,
     /// What it may ask for.
     pub(crate) secrets: Secrets,
+    /// What it remembers.
+    pub(crate) kv: Kv,
     /// Sends requests, for all plugins of the host.
     pub(crate) transport: Arc<Transport>,
 }
 
-/// Whether plugins of a kind may have capabilities at all: those whose results are
-/// rows may not, for rows depend on nothing but rows.
+/// Whether plugins of a kind may have capabilities at all: those that rows go through
+/// may not, for rows depend on nothing but rows.
 pub(crate) fn possible(kind: PluginKind) -> bool {
-    kind == PluginKind::StorageBackend
+    matches!(kind, PluginKind::StorageBackend | PluginKind::Source)
 }
 
 /// Adds our own capabilities; those of WASI are linked by the types that the
 /// component imports, see [`crate::inert::link`].
 pub(crate) fn link(linker: &mut Linker<State>) -> Result<()> {
     clock::link(linker.instance("tidelake:plugin/clock@0.1.0")?)?;
+    kv::link(linker.instance("tidelake:plugin/kv@0.1.0")?)?;
     secrets::link(linker.instance("tidelake:plugin/secrets@0.1.0")?)
 }

@@ -170,7 +170,7 @@ fn run(
             }
             rollup.drain(&mut out)?;
         }
-        PluginKind::StorageBackend => {}
+        PluginKind::StorageBackend | PluginKind::Source => {}
     }
     Ok(Outcome::Rows(out))
 }

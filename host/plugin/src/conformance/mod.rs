@@ -16,11 +16,15 @@
 //! | other layouts (dictionary, view), other types | takes them, or refuses them when it is created, by the name of the column |
 //! | more than fits under the output cap | ends in an error that says so, and the plugin is usable again |
 //!
+//! Sources bring their own rows: of them is asked that the same come again from the same
+//! offset, however they are cut into polls.
+//!
 //! A crash, an internal error or a broken batch is a failure everywhere.
 
 mod agree;
 mod downsampler;
 mod judge;
+mod source;
 mod transform;
 mod writer;
 
@@ -181,6 +185,7 @@ impl<'a> Suite<'a> {
             PluginKind::Transform => self.transform(&mut checks),
             PluginKind::Downsampler => self.downsampler(&mut checks),
             PluginKind::FormatWriter => self.writer(&mut checks),
+            PluginKind::Source => self.source(&mut checks),
             // `new` has refused it.
             PluginKind::StorageBackend => {}
         }
@@ -237,8 +242,7 @@ pub(crate) fn moves_rows(info: &PluginInfo) -> Result<()> {
     }
     let what = format!("plugin `{}` is a {}: no rows go through it", info.name, info.kind);
     Err(Error::config(what).with("plugin", &info.name).with_help(
-        "ask it against its store: as the lake of a project, with `tidelake validate` and `run`, \
-         or by `tidelake_lake::conformance::store`",
+        "ask it against its store: `tidelake plugin test`, or `tidelake_lake::conformance::store`",
     ))
 }
 

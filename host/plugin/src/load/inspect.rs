@@ -30,6 +30,9 @@ fn imports_of(kind: PluginKind) -> &'static [&'static str] {
         PluginKind::StorageBackend => {
             &["types", "objects", "log", "metrics", "config", "clock", "secrets"]
         }
+        PluginKind::Source => {
+            &["types", "arrow", "log", "metrics", "config", "clock", "kv", "secrets"]
+        }
     }
 }
 
@@ -91,6 +94,7 @@ pub(crate) fn inspect(name: &str, path: &Path, bytes: &[u8]) -> Result<Inspected
         PluginKind::Transform,
         PluginKind::Downsampler,
         PluginKind::StorageBackend,
+        PluginKind::Source,
     ];
     let exports = |wanted: &str| {
         names.exports.iter().any(|item| ours(item).is_some_and(|(name, _)| name == wanted))

@@ -27,11 +27,12 @@ use crate::native::NativePlugin;
 use crate::options::OptionSchema;
 use crate::run::plugin::Plugin;
 use crate::run::state::{Shared, State};
+use crate::stats::Counters;
 use crate::trust::{Found, Origin, Vetted};
 
 /// The largest plugin file, in bytes. Those that bring an interpreter along are tens of
 /// megabytes; and compiling takes a multiple of a file's size, several at once.
-const LARGEST: u64 = 128 << 20;
+pub(crate) const LARGEST: u64 = 128 << 20;
 
 /// A plugin that can be made to work.
 #[derive(Debug, Clone)]
@@ -55,6 +56,15 @@ impl Loaded {
             Self::Component(plugin) => plugin.schema.as_ref(),
             Self::Native(plugin) => Some(&plugin.schema),
         }
+    }
+
+    /// What it does, in numbers.
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        let shared = match self {
+            Self::Component(plugin) => &plugin.shared,
+            Self::Native(plugin) => &plugin.shared,
+        };
+        Arc::clone(&shared.counters)
     }
 
     pub(crate) fn signer(&self) -> Option<&Signer> {
@@ -185,6 +195,7 @@ fn describe_itself(
         PluginKind::Transform => drop(instance.bind(v0_1::Stage::of)?),
         PluginKind::Downsampler => drop(instance.bind(v0_1::Aggregator::of)?),
         PluginKind::StorageBackend => drop(instance.bind(v0_1::Objects::of)?),
+        PluginKind::Source => drop(instance.bind(v0_1::Reader::of)?),
     }
     if let Ok(mut idle) = plugin.idle.lock() {
         idle.push(instance);

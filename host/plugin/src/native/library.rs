@@ -53,7 +53,9 @@ pub(super) fn load(bytes: &[u8], checked: &Checked) -> Result<&'static Library, 
         PluginKind::FormatWriter => abi::FORMAT_WRITER,
         PluginKind::Transform => abi::TRANSFORM,
         PluginKind::Downsampler => abi::DOWNSAMPLER,
-        PluginKind::StorageBackend => return Err(("it is a storage backend".to_owned(), REPORT)),
+        other @ (PluginKind::StorageBackend | PluginKind::Source) => {
+            return Err((format!("it is a {other}, which has no native interface"), REPORT));
+        }
     };
     if plugin.kind != kind {
         let what = format!("its mark calls it a {}, its functions are another's", checked.kind);

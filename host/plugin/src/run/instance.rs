@@ -15,6 +15,7 @@ use super::limits::Limits;
 use super::plugin::Plugin;
 use super::state::State;
 use crate::bindings::v0_1::{Create, ErrorCode, GuestError};
+use crate::cpu::thread_time;
 use crate::interrupt::{Timer, timed};
 use crate::stats::{add, add_since};
 
@@ -111,12 +112,14 @@ impl Instance {
         state.handles.begin(self.deadline);
         add(&state.shared.counters.calls, 1);
         self.calls += 1;
-        let start = Instant::now();
+        let (start, used) = (Instant::now(), thread_time());
         let answer = timed(&*self.timer, &mut self.store, self.deadline, |store| {
             function.call(store, params)
         });
         let state = self.store.data();
         add_since(&state.shared.counters.busy, start);
+        let used = thread_time().saturating_sub(used);
+        add(&state.shared.counters.cpu, used.as_nanos() as u64);
         state.shared.counters.peak_memory.fetch_max(state.limits.used(), Ordering::Relaxed);
         if let dropped @ 1.. = state.journal.dropped() {
             state.log(tracing::Level::WARN, &format!("{dropped} more messages were dropped"));

@@ -1,5 +1,5 @@
 //! Running plugins: instances and their limits, calls and their errors, and the
-//! three kinds of work behind the traits of `tidelake_core::plugin`.
+//! kinds of work behind the traits of `tidelake_core::plugin`.
 
 pub(crate) mod downsampler;
 pub(crate) mod fault;
@@ -7,6 +7,8 @@ pub(crate) mod instance;
 pub(crate) mod journal;
 pub(crate) mod limits;
 pub(crate) mod plugin;
+pub(crate) mod reload;
+pub(crate) mod source;
 pub(crate) mod state;
 pub(crate) mod transform;
 pub(crate) mod writer;

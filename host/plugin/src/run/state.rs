@@ -43,8 +43,8 @@ pub(crate) struct State {
     pub(crate) journal: Journal,
     pub(crate) inert: Inert,
     pub(crate) handles: Handles,
-    /// What to write into the configuration to allow the request that was refused
-    /// last in the current call.
+    /// What to do about the request that was refused last in the current call: what to
+    /// write into the configuration, or whose certificate to trust.
     pub(crate) refused: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use serde_json::Value;
 use tidelake_columns::schema_to_message;
 use tidelake_core::Result;
-use tidelake_core::plugin::{BatchSink, PluginContext, Transform};
+use tidelake_core::plugin::{BatchSink, PluginContext, PluginInfo, Transform};
 use wasmtime::component::Resource;
 
 use super::options_text;
@@ -28,16 +28,25 @@ impl WasmTransform {
         context: &PluginContext,
         input: &SchemaRef,
         options: &Value,
+        snapshot: Option<&[u8]>,
     ) -> Result<Self> {
         let options = options_text(&plugin.info, plugin.schema.as_ref(), context, options)?;
         let mut lease = plugin.lease(context)?;
         let instance = lease.instance()?;
         let stage = instance.bind(Stage::of)?;
-        let resource = instance.create(&stage.create, (schema_to_message(input), options, None))?;
+        let params = (schema_to_message(input), options, snapshot.map(<[u8]>::to_vec));
+        let resource = instance.create(&stage.create, params)?;
         lease.hold(resource);
         let (message,) = lease.instance()?.call(&stage.output_schema, (resource,))?;
         let schema = lease.declared(&message)?;
         Ok(Self { lease, stage, schema })
+    }
+}
+
+impl WasmTransform {
+    /// The version that it runs in.
+    pub(crate) fn info(&self) -> &PluginInfo {
+        &self.lease.plugin().info
     }
 }
 
@@ -69,5 +78,12 @@ impl Transform for WasmTransform {
             out.emit(batch)?;
         }
         Ok(())
+    }
+
+    fn snapshot(&mut self) -> Result<Vec<u8>> {
+        let (resource, snapshot) = (self.lease.resource()?, self.stage.snapshot);
+        let instance = self.lease.instance()?;
+        let (answer,) = instance.call(&snapshot, (resource,))?;
+        answer.map_err(|error| instance.refused(&error, false))
     }
 }

@@ -46,7 +46,6 @@ use self::backend::Backend;
 use self::fault::{Expected, Fault};
 use crate::bindings::v0_1::objects::{Mode, ObjectVersion};
 use crate::host::PluginHost;
-use crate::load::Loaded;
 use crate::run::options_text;
 
 type StoreResult<T> = object_store::Result<T>;
@@ -66,11 +65,7 @@ impl PluginHost {
     pub fn storage(&self, name: &str, url: &str, options: &Value) -> Result<Arc<dyn ObjectStore>> {
         let open = || {
             let context = PluginContext { table: String::new(), unit: "lake".to_owned() };
-            let plugin = self.wanted(name, PluginKind::StorageBackend, &context)?;
-            let Loaded::Component(plugin) = plugin else {
-                return Err(Error::unsupported(format!("plugin `{name}` is a native library"))
-                    .with_help("a storage plugin is a component"));
-            };
+            let plugin = self.component(name, PluginKind::StorageBackend, &context)?;
             let options = options_text(&plugin.info, plugin.schema.as_ref(), &context, options)?;
             Backend::open(plugin, context, url, options)
         };

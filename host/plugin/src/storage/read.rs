@@ -50,7 +50,12 @@ pub(super) async fn get(
         Ok(got) => got,
         // Of an object without bytes there is no first one: it may be just that.
         Err(fault) if fault.code == Some(ErrorCode::InvalidInput) => {
-            return after_head(backend, path, options, condition, expected).await;
+            return match after_head(backend, path, options, condition, expected).await {
+                // Then it was not the range, and the first error says more: that there
+                // is no such bucket, say.
+                Err(object_store::Error::NotFound { .. }) => Err(fault.into_store(path, expected)),
+                read => read,
+            };
         }
         Err(fault) => return Err(fault.into_store(path, expected)),
     };

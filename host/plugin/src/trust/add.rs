@@ -5,6 +5,11 @@
 //! version takes the place of the earlier one only when its signer is trusted anew
 //! (the earlier one's key counts) and it wants no more than the earlier one was
 //! granted; whatever it wants beyond that is granted again, by name.
+//!
+//! The lock pins the file's digest, wherever it came from, and the source as exactly as
+//! it can be named: of an artifact, with the digest of its manifest. Naming an added
+//! plugin instead of a source gets it again from there, in its newest version: of an
+//! artifact, whatever is under its tag now.
 
 use std::path::{Path, PathBuf};
 
@@ -14,14 +19,15 @@ use tidelake_core::plugin::PluginInfo;
 use tidelake_core::{Error, Result};
 
 use super::signature::{Key, signature_path};
-use super::{Found, Origin, Rules, Vetted, grants, lock};
+use super::{Found, Origin, Rules, Vetted, digest, grants, lock};
 use crate::host::PluginHost;
-use crate::text;
+use crate::source::{Progress, Source};
 
 /// What is to be added, and what the operator says about it.
 #[derive(Debug, Clone, Default)]
 pub struct AddRequest {
-    /// A path or `file://` URL.
+    /// A path, a URL (`file`, `https`, `http`), an artifact (`oci`), or the name of a
+    /// plugin that was added, to take its newest version.
     pub source: String,
     /// The plugin's name; default: the file's, without its ending.
     pub name: Option<String>,
@@ -31,6 +37,10 @@ pub struct AddRequest {
     pub allow_unsigned: bool,
     /// Capabilities that it is granted.
     pub grants: Vec<String>,
+    /// SHA-256 that its file must have, in hex.
+    pub sha256: Option<String>,
+    /// It may come from another machine without encryption.
+    pub allow_http: bool,
 }
 
 /// What was added.
@@ -49,27 +59,37 @@ pub struct Added {
 }
 
 impl PluginHost {
-    /// Adds a plugin to the project: checks it, copies it there, and pins it.
-    pub fn add(&self, request: &AddRequest) -> Result<Added> {
+    /// Adds a plugin to the project: gets it, checks it, keeps it there, and pins it.
+    pub fn add(&self, request: &AddRequest, progress: Progress<'_>) -> Result<Added> {
         let Some(project) = self.project() else {
             return Err(Error::config("a plugin is added to a project, and there is none")
                 .with_help("name the project's directory with -C DIR"));
         };
-        let path = local(&request.source)?;
+        let known = lock::read(project)?;
+        let request = &request.resolved(&known);
+        let source = Source::parse(&request.source)?;
         // Its own name is known only when it runs, and before it runs it is checked
         // under some name: this one, and then its own.
         let guess = match &request.name {
             Some(name) => name.clone(),
-            None => stem(&path),
+            None => source.stem(),
         };
         if !is_plugin_name(&guess) {
             return Err(Error::input(format!("{:?} cannot be the name of a plugin", guess))
                 .with_help("names are lower-case letters, digits and `-`"));
         }
-        let known = lock::read(project)?;
+        let fetched = source.fetch(request.allow_http, progress)?;
+        request.expected(&fetched.bytes)?;
+        // Files are called what they were called when they were added.
+        let pinned = match source {
+            Source::File(_) => request.source.clone(),
+            _ => fetched.pinned,
+        };
+        let path = PathBuf::from(source.to_string());
         let found =
             |name: &str| Found { name: name.to_owned(), path: path.clone(), origin: Origin::File };
-        let vetted = Vetted::read(&found(&guess), &self.rules_to_add(request, &known, &guess)?)?;
+        let rules = self.rules_to_add(request, &known, &guess)?;
+        let vetted = Vetted::of(&found(&guess), &rules, fetched.bytes, fetched.signature)?;
         let info = self.try_out(&vetted, request.name.as_deref())?;
         let name = info.name.clone();
         let rules = self.rules_to_add(request, &known, &name)?;
@@ -84,7 +104,7 @@ impl PluginHost {
             version: info.version.clone(),
             sha256: checked.digest.clone(),
             signer: checked.signer.clone(),
-            source: request.source.clone(),
+            source: pinned,
             grants: wanted.iter().cloned().collect(),
         };
         let kept = lock::plugin_path(project, &name, &locked.sha256, checked.runtime);
@@ -122,23 +142,38 @@ impl PluginHost {
     }
 }
 
-/// The local path that a source names.
-fn local(source: &str) -> Result<PathBuf> {
-    match source.split_once("://") {
-        None => Ok(PathBuf::from(source)),
-        Some(("file", path)) if path.starts_with('/') => Ok(PathBuf::from(path)),
-        Some(("file", _)) => Err(Error::input(format!("{source:?} names no local file"))
-            .with_help("write file:/// and the path from the root, or the path alone")),
-        Some((scheme, _)) => Err(Error::unsupported(format!(
-            "this version does not fetch plugins from {}://",
-            text::clean(scheme, 32)
-        ))
-        .with_help("download the .wasm file and its .minisig file, and add the file")),
+impl AddRequest {
+    /// The same, with the source of an added plugin in place of its name.
+    fn resolved(&self, known: &Lock) -> Self {
+        let added = known.plugins.get(&self.source).filter(|_| !Path::new(&self.source).exists());
+        let Some(added) = added else { return self.clone() };
+        let source = match Source::parse(&added.source) {
+            Ok(Source::Registry(artifact)) => artifact.newest().to_string(),
+            _ => added.source.clone(),
+        };
+        let name = self.name.clone().unwrap_or_else(|| self.source.clone());
+        Self { source, name: Some(name), ..self.clone() }
+    }
+
+    /// The bytes are those that were announced.
+    fn expected(&self, bytes: &[u8]) -> Result<()> {
+        let Some(wanted) = self.sha256.as_ref().map(|text| text.to_ascii_lowercase()) else {
+            return Ok(());
+        };
+        let found = digest(bytes);
+        if wanted == found {
+            return Ok(());
+        }
+        Err(Error::plugin("the file is not the one whose sha256 was given")
+            .with("source", &self.source)
+            .with("wanted sha256", wanted)
+            .with("found sha256", found)
+            .with_help("do not use it before you know which of the two is wrong"))
     }
 }
 
 /// The name that a file's name suggests; one that every check can speak of.
-pub(super) fn stem(path: &Path) -> String {
+pub(crate) fn stem(path: &Path) -> String {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let name = stem.to_lowercase().replace('_', "-");
     if is_plugin_name(&name) { name } else { "plugin".to_owned() }

@@ -18,9 +18,14 @@ use crate::files::{Durability, replace};
 /// Name of the lock.
 const FILE: &str = "tidelake.lock";
 
+/// Where the lock is.
+pub(crate) fn path(project: &Path) -> PathBuf {
+    project.join(FILE)
+}
+
 /// The project's lock; an empty one when there is none.
 pub(crate) fn read(project: &Path) -> Result<Lock> {
-    let path = project.join(FILE);
+    let path = path(project);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lock::default()),
@@ -88,7 +93,7 @@ pub(crate) fn keep(
     for (path, bytes) in files {
         replace(path, &[bytes], Durability::Durable).map_err(unwritten(path))?;
     }
-    let path = project.join(FILE);
+    let path = self::path(project);
     let text = lock.to_string();
     replace(&path, &[text.as_bytes()], Durability::Durable).map_err(unwritten(&path))
 }

@@ -299,7 +299,11 @@ fn signed(found: &Found, rules: &Rules, verdict: Verdict) -> Result<Option<Signe
                 Asking::Use => format!(" under [plugin.{}]", found.name),
                 _ => String::new(),
             };
-            let help = format!("get it with its .minisig file, {leave}{place}");
+            let with = match found.path.starts_with("oci:") {
+                true => "ask its publisher to push it with its signature",
+                false => "get it with its .minisig file",
+            };
+            let help = format!("{with}, {leave}{place}");
             ("it is not signed".to_owned(), help)
         }
         Verdict::Stranger { id } => {

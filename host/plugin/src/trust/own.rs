@@ -18,7 +18,7 @@ use crate::host::{HostOptions, PluginHost};
 
 impl PluginHost {
     /// A host that knows one plugin, by the name that it gives itself. Its memory cap,
-    /// deadline and grants are those of `config`.
+    /// deadline, grants, hosts and secrets are those of `config`.
     pub fn of_file(
         path: &Path,
         config: &PluginConfig,
@@ -26,7 +26,8 @@ impl PluginHost {
     ) -> Result<(Self, PluginInfo)> {
         let host = Self::new(HostOptions {
             plugin_dirs: Vec::new(),
-            sources: [].into(),
+            // How far it reaches is looked up by the name of the file until its own is known.
+            sources: [(stem(path), config.clone())].into(),
             project: None,
             ..options
         })?;

@@ -6,23 +6,24 @@
 
 use std::path::{Path, PathBuf};
 
+use tidelake_core::Result;
 use tidelake_core::config::lock::Signer;
 use tidelake_core::config::{PluginConfig, Runtime};
 use tidelake_core::plugin::{PluginInfo, PluginKind};
-use tidelake_core::{Error, Result};
 
-use super::add::stem;
 use super::signature::{self, Key, Verdict};
 use super::{Found, Origin, Rules, Vetted, grants};
+use crate::books::KeptStats;
 use crate::host::PluginHost;
 use crate::load::{self, inspect};
 use crate::options::{OptionInfo, list};
+use crate::source::{Progress, Source};
 use crate::text;
 
 /// What is to be looked at, and under which conditions it may be asked about itself.
 #[derive(Debug, Clone, Default)]
 pub struct InspectRequest {
-    /// The name of a plugin of the project or the installation, or a file.
+    /// The name of a plugin of the project or the installation, or a source.
     pub target: String,
     /// Public keys, or files that hold one, whose signature is enough.
     pub trust: Vec<String>,
@@ -30,6 +31,8 @@ pub struct InspectRequest {
     pub allow_unsigned: bool,
     /// Capabilities that it is granted.
     pub grants: Vec<String>,
+    /// It may come from another machine without encryption.
+    pub allow_http: bool,
 }
 
 /// All that is known about one plugin file.
@@ -85,24 +88,35 @@ pub struct Overview {
     pub grants: Vec<String>,
     /// What it says about itself, or why it cannot be used.
     pub info: Result<PluginInfo>,
+    /// What it did in this project, in all processes together, as far as it was kept.
+    pub stats: Option<KeptStats>,
+    /// What other versions of it did, those that worked last at the end.
+    pub earlier: Vec<KeptStats>,
+    /// Why a process that runs, or ran, did not take its newest version.
+    pub refused: Option<String>,
 }
 
 impl PluginHost {
     /// Looks at one plugin.
-    pub fn inspect(&self, request: &InspectRequest) -> Result<PluginReport> {
+    pub fn inspect(
+        &self,
+        request: &InspectRequest,
+        progress: Progress<'_>,
+    ) -> Result<PluginReport> {
         let target = &request.target;
         let is_file =
             target.ends_with(".wasm") || target.ends_with(".so") || target.contains(['/', '\\']);
         let is_file = is_file || Path::new(target).is_file();
-        let (found, mut rules) = match is_file {
-            true => {
-                let path = PathBuf::from(target);
-                let found = Found { name: stem(&path), path, origin: Origin::File };
+        let source = if is_file { Some(Source::parse(target)?) } else { None };
+        let (found, mut rules) = match &source {
+            Some(source) => {
+                let path = PathBuf::from(source.to_string());
+                let found = Found { name: source.stem(), path, origin: Origin::File };
                 // What the configuration says of a plugin of that name is not said of
                 // any file that is called so.
                 (found, Rules::of(self.trust(), &PluginConfig::default(), None)?)
             }
-            false => {
+            None => {
                 let (found, pinned) = self.find(target)?;
                 let rules = self.rules(target, pinned)?;
                 (found, rules)
@@ -114,12 +128,13 @@ impl PluginHost {
         rules.unsigned |= request.allow_unsigned;
         rules.granted.extend(request.grants.iter().map(|grant| grants::name(grant)));
 
-        let bytes = load::read(&found, None)?;
-        let signed = signature::read(&found.path).map_err(|error| {
-            Error::plugin("the plugin's signature cannot be read")
-                .with("path", signature::signature_path(&found.path).display())
-                .with_source(error)
-        })?;
+        let (bytes, signed) = match &source {
+            Some(source) => {
+                let fetched = source.fetch(request.allow_http, progress)?;
+                (fetched.bytes, fetched.signature)
+            }
+            None => (load::read(&found, None)?, signature::beside(&found.path)?),
+        };
         let looked = inspect::inspect(&found.name, &found.path, &bytes)?;
         let import = |import: &String| {
             let capability = grants::capability(import);
@@ -164,6 +179,7 @@ impl PluginHost {
 
     /// All plugins that are configured, added or installed. Loads those that may run.
     pub fn overview(&self) -> Vec<Overview> {
+        let kept = self.kept_stats();
         let row = |(name, info): (String, Result<PluginInfo>)| {
             let found = self.find(&name);
             let (found, pinned) = match found {
@@ -175,7 +191,13 @@ impl PluginHost {
                 Err(_) => pinned.as_ref().and_then(|pinned| pinned.signer.clone()),
             };
             let rules = self.rules(&name, pinned).unwrap_or_default();
+            let digest = info.as_ref().ok().map(|info| info.digest.clone()).unwrap_or_default();
+            let of_it = kept.plugins.iter().filter(|kept| kept.name == name).cloned();
+            let (mut stats, earlier): (Vec<_>, _) = of_it.partition(|kept| kept.digest == digest);
             Overview {
+                stats: stats.pop(),
+                earlier,
+                refused: kept.refused.get(&name).map(|why| text::message(why)),
                 origin: found.as_ref().map(|found| found.origin),
                 path: found.map(|found| found.path),
                 grants: rules.granted.into_iter().collect(),

@@ -10,10 +10,11 @@ use minisign_verify::{PublicKey, Signature};
 use tidelake_core::config::lock::Signer;
 use tidelake_core::{Error, Result};
 
+use crate::source::{Fetched, Progress, Source};
 use crate::text;
 
 /// The longest signature file, in bytes: a proper one has about 300.
-const LONGEST: u64 = 16 << 10;
+pub(crate) const LONGEST: u64 = 16 << 10;
 
 /// A public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +98,16 @@ pub(crate) fn read(plugin: &Path) -> std::io::Result<Option<String>> {
     }
 }
 
+/// The same, with an error for the person who must act.
+pub(crate) fn beside(plugin: &Path) -> Result<Option<String>> {
+    read(plugin).map_err(|error| {
+        Error::plugin("the plugin's signature cannot be read")
+            .with("path", signature_path(plugin).display())
+            .with_source(error)
+            .with_help("check the .minisig file beside it and its permissions")
+    })
+}
+
 fn read_short(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     std::fs::File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
@@ -130,27 +141,34 @@ pub fn verify(bytes: &[u8], signature: Option<&str>, keys: &[Key]) -> Verdict {
     }
 }
 
-/// Holds a file against the signature beside it: the key that made it, and what the
-/// signer said in it.
-pub fn verify_file(path: &Path, keys: &[Key]) -> Result<(Signer, String)> {
-    let refuse = |what: String| Error::plugin(what).with("file", path.display());
-    let bytes = std::fs::read(path)
-        .map_err(|error| refuse("the file cannot be read".to_owned()).with_source(error))?;
-    let text = read(path)
-        .map_err(|error| refuse("its signature cannot be read".to_owned()).with_source(error))?;
-    match verify(&bytes, text.as_deref(), keys) {
+/// Holds a plugin against its signature, wherever both are: the key that made it, and
+/// what the signer said in it.
+pub fn verify_source(
+    source: &Source,
+    allow_http: bool,
+    keys: &[Key],
+    progress: Progress<'_>,
+) -> Result<(Signer, String)> {
+    let refuse = |what: String| Error::plugin(what).with("source", source);
+    let Fetched { bytes, signature, .. } = source.fetch(allow_http, progress)?;
+    match verify(&bytes, signature.as_deref(), keys) {
         Verdict::Signed { signer, comment } => Ok((signer, comment)),
         Verdict::Unsigned => {
-            let beside = signature_path(path).display().to_string();
-            Err(refuse("the file is not signed".to_owned())
-                .with_help(format!("its signature would be in {beside}")))
+            let help = match source {
+                Source::File(path) => {
+                    format!("its signature would be in {}", signature_path(path).display())
+                }
+                Source::Web(url) => format!("its signature would be at {url}.minisig"),
+                Source::Registry(_) => "ask its publisher to push it with its signature".to_owned(),
+            };
+            Err(refuse("the plugin is not signed".to_owned()).with_help(help))
         }
         Verdict::Stranger { id } => {
-            Err(refuse(format!("the file is signed with key {id}, which is not the one given"))
+            Err(refuse(format!("the plugin is signed with key {id}, which is not the one given"))
                 .with_help("ask its signer for their public key, by a way that you trust"))
         }
-        Verdict::Bad { what } => Err(refuse(format!("the file is not to be trusted: {what}"))
-            .with_help("fetch the file and its signature again, from its signer")),
+        Verdict::Bad { what } => Err(refuse(format!("the plugin is not to be trusted: {what}"))
+            .with_help("fetch the plugin and its signature again, from its signer")),
     }
 }
 

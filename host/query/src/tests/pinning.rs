@@ -77,6 +77,17 @@ impl HotStore for Raced {
     ) -> Result<Appended> {
         self.world.append(table, batches).await
     }
+    async fn append_from(
+        &self,
+        table: &str,
+        batches: Vec<arrow::array::RecordBatch>,
+        offset: tidelake_hot::OffsetMove,
+    ) -> Result<Appended> {
+        self.world.append_from(table, batches, offset).await
+    }
+    async fn offset(&self, table: &str, source: &str) -> Result<Option<Vec<u8>>> {
+        self.world.offset(table, source).await
+    }
     async fn snapshot(&self, table: &str) -> Result<Arc<dyn HotSnapshot>> {
         let snapshot = self.world.snapshot(table).await?;
         if self.snapshots.fetch_add(1, Ordering::SeqCst) == 0 {

@@ -81,6 +81,7 @@ pub(super) fn spec() -> TableSpec {
         key: vec!["Symbol".into()],
         category: Some("class".into()),
         schema: None,
+        source: None,
         lifecycle: Lifecycle { hot: Age::ZERO, warm: Age::ZERO, retention: None, grace: Age::ZERO },
         layout: Layout {
             format: "parquet".into(),

@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::format_writer::{self, FormatWriter, SortColumn};
 use crate::options;
 use crate::output::{Output, Sink};
+use crate::source::{self, Polled, Source};
 use crate::storage_backend::{self, StorageBackend};
 use crate::transform::{self, Transform};
 
@@ -42,6 +43,24 @@ pub fn describe_downsampler<T: Downsampler>() -> Value {
 /// What a storage backend says about itself, as the host reads it.
 pub fn describe_storage_backend<T: StorageBackend>() -> Value {
     serde_json::from_str(&storage_backend::describe::<T>()).unwrap_or_default()
+}
+
+/// What a source says about itself, as the host reads it.
+pub fn describe_source<T: Source>() -> Value {
+    serde_json::from_str(&source::describe::<T>()).unwrap_or_default()
+}
+
+/// Opens a source at an offset, or at its start.
+pub fn open_source<T: Source>(options: &Value, offset: Option<&[u8]>) -> Result<T> {
+    T::open(options::parse(&options.to_string())?, offset)
+}
+
+/// Polls a source once: what it answers, and the rows that it emits.
+pub fn poll<T: Source>(source: &mut T, max_rows: usize) -> Result<(Polled, Vec<RecordBatch>)> {
+    let mut emitted = Vec::new();
+    let schema = source.schema();
+    let polled = source.poll(max_rows, &mut Output::to_memory(&mut emitted, schema, None))?;
+    Ok((polled, emitted))
 }
 
 /// Opens a store.

@@ -1,19 +1,20 @@
 //! What a plugin that talks to the outside finds there in a test.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::http::{Request, Response, Url};
+use crate::kv::Entry;
 
 type Transport = Rc<dyn Fn(&Request) -> Result<Response>>;
 type Clock = Rc<dyn Fn() -> i64>;
 
-/// The network, the secrets and the clock of a test: what [`http`](crate::http),
-/// [`secrets`](crate::secrets) and [`clock`](crate::clock) meet outside a component, on
-/// the thread that installed it.
+/// The network, the secrets, the clock and the memory of a test: what
+/// [`http`](crate::http), [`secrets`](crate::secrets), [`clock`](crate::clock) and
+/// [`kv`](crate::kv) meet outside a component, on the thread that installed it.
 ///
 /// ```
 /// use tidelake_sdk::http::{self, Method, Request, Response};
@@ -36,6 +37,8 @@ pub struct Outside {
     transport: Option<Transport>,
     secrets: HashMap<String, String>,
     clock: Option<Clock>,
+    values: BTreeMap<String, Entry>,
+    revision: u64,
 }
 
 impl Outside {
@@ -55,6 +58,15 @@ impl Outside {
     #[must_use]
     pub fn secret(mut self, name: &str, value: &str) -> Self {
         self.secrets.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Remembers a value, as if an earlier run had put it into [`kv`](crate::kv).
+    #[must_use]
+    pub fn value(mut self, key: &str, value: &[u8]) -> Self {
+        self.revision += 1;
+        let entry = Entry { value: value.to_vec(), revision: self.revision };
+        self.values.insert(key.to_owned(), entry);
         self
     }
 
@@ -99,6 +111,31 @@ pub(crate) fn monotonic() -> Duration {
 
 pub(crate) fn secret(name: &str) -> Option<String> {
     CURRENT.with_borrow(|outside| outside.secrets.get(name).cloned())
+}
+
+pub(crate) fn kv_get(key: &str) -> Option<Entry> {
+    CURRENT.with_borrow(|outside| outside.values.get(key).cloned())
+}
+
+/// Sets a value, or deletes it.
+pub(crate) fn kv_change(key: &str, value: Option<&[u8]>, expected: Option<u64>) -> Result<u64> {
+    CURRENT.with_borrow_mut(|outside| {
+        let is = outside.values.get(key).map_or(0, |entry| entry.revision);
+        if let Some(expected) = expected.filter(|expected| *expected != is) {
+            let what = format!("the key has revision {is}, not {expected}");
+            return Err(Error::precondition(what));
+        }
+        outside.revision += 1;
+        let revision = outside.revision;
+        match value {
+            Some(value) => {
+                let entry = Entry { value: value.to_vec(), revision };
+                outside.values.insert(key.to_owned(), entry);
+            }
+            None => drop(outside.values.remove(key)),
+        }
+        Ok(revision)
+    })
 }
 
 pub(crate) fn exchange(request: &Request, url: &Url<'_>) -> Result<Response> {

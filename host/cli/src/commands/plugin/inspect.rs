@@ -7,12 +7,14 @@ use crate::args::Global;
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::render;
+use crate::render::progress::download;
 
 /// `plugin inspect`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inspect {
-    /// A plugin's file, or the name of one that is added, configured or installed
-    #[arg(value_name = "FILE|NAME")]
+    /// A plugin's source (a file, https://, oci://), or the name of one that is added,
+    /// configured or installed
+    #[arg(value_name = "SOURCE|NAME")]
     target: String,
     /// Take the signature of this public key, or of the one in this file
     #[arg(long, value_name = "KEY")]
@@ -23,15 +25,19 @@ pub(crate) struct Inspect {
     /// Ask it what it is although it imports this capability
     #[arg(long = "grant", value_name = "CAPABILITY")]
     grants: Vec<String>,
+    /// Fetch it without encryption, from other machines too
+    #[arg(long)]
+    allow_http: bool,
 }
 
 /// Shows one plugin. That it may not run is a fact to be shown, and no failure.
 pub(super) async fn run(global: &Global, args: Inspect, out: Out<'_>) -> Result<(), Failure> {
     let project = Project::find(global)?;
-    let Inspect { target, key, allow_unsigned, grants } = args;
-    let request = InspectRequest { target, trust: key, allow_unsigned, grants };
+    let Inspect { target, key, allow_unsigned, grants, allow_http } = args;
+    let request = InspectRequest { target, trust: key, allow_unsigned, grants, allow_http };
+    let bar = download(global.json);
     let host = host(project.as_ref())?;
-    let report = with_plugins(host, move |host| host.inspect(&request)).await??;
+    let report = with_plugins(host, move |host| host.inspect(&request, &*bar)).await??;
     if global.json {
         return print_json(out, &render::plugins::report_json(&report));
     }

@@ -11,8 +11,10 @@ mod keygen;
 mod keys;
 mod list;
 mod new;
+mod push;
 mod sample;
 mod sign;
+mod storage;
 mod test;
 mod verify;
 
@@ -41,9 +43,9 @@ pub(crate) enum PluginCommand {
     Bench(bench::Bench),
     /// Show what a plugin is, what it may reach, its options, and who signed it
     Inspect(inspect::Inspect),
-    /// Check a plugin, copy it into the project, and pin it in tidelake.lock
+    /// Get and check a plugin, keep it in the project, and pin it in tidelake.lock
     Add(add::Add),
-    /// Show all plugins: version, digest, signer, grants, where each comes from
+    /// Show all plugins: version, digest, signer, grants, origin, and what each did so far
     List,
     /// Make a key pair to sign plugins with
     Keygen(keygen::Keygen),
@@ -51,6 +53,8 @@ pub(crate) enum PluginCommand {
     Sign(sign::Sign),
     /// Check the signature beside a plugin
     Verify(verify::Verify),
+    /// Publish a plugin with its signature in a registry
+    Push(push::Push),
 }
 
 /// Does what was typed.
@@ -69,7 +73,8 @@ pub(super) async fn run(
         PluginCommand::List => list::run(global, out).await,
         PluginCommand::Keygen(args) => keygen::run(global, &args, out),
         PluginCommand::Sign(args) => sign::run(global, &args, out),
-        PluginCommand::Verify(args) => verify::run(global, &args, out),
+        PluginCommand::Verify(args) => verify::run(global, args, out).await,
+        PluginCommand::Push(args) => push::run(global, args, out).await,
     }
 }
 
@@ -94,6 +99,13 @@ async fn with_plugins<T: Send + 'static>(
     host: PluginHost,
     work: impl FnOnce(&PluginHost) -> T + Send + 'static,
 ) -> Result<T, Failure> {
-    let work = tokio::task::spawn_blocking(move || work(&host)).await;
+    blocking(move || work(&host)).await
+}
+
+/// Does something on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let work = tokio::task::spawn_blocking(work).await;
     Ok(work.map_err(|e| Error::internal("the command did not finish").with_source(e))?)
 }

@@ -1,24 +1,28 @@
 //! `tidelake plugin new`: a project that compiles, passes its tests and is a plugin.
 //!
-//! What is written is in `templates/`: one `lib.rs` for each kind, the rest is the same
-//! for all. Placeholders stand in double braces.
+//! What is written is in `templates/`: for Rust one `lib.rs` for each kind, the rest is the
+//! same for all; for Python and JavaScript, in which transforms alone are written so far, a
+//! directory each. Placeholders stand in double braces.
 //!
-//! The SDK is not published yet, so that a version would name nothing: a project depends
-//! on it by path. Without `--sdk` the checkout is looked for above the new directory
+//! The SDKs are not published yet, so that a version would name nothing: a project depends
+//! on its one by path. Without `--sdk` the checkout is looked for above the new directory
 //! and above this program (which was built in one); when there is none, nothing is written
 //! and the error says what to give. The path is relative, so that project and checkout
 //! can move together.
 
+mod files;
+mod sdk;
+
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde_json::json;
 use tidelake_core::Error;
 use tidelake_core::config::is_plugin_name;
 
-use super::sample::SAMPLE_FILE;
+use self::files::{Names, files};
 use super::{Out, print_json};
 use crate::args::Global;
 use crate::failure::Failure;
@@ -35,7 +39,8 @@ pub(crate) struct New {
     /// The language that it is written in
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     lang: Language,
-    /// The directory of the Rust SDK: `sdk/rust` of a checkout of tidelake
+    /// The directory of the SDK: `sdk/rust`, `sdk/python` or `sdk/javascript` of a checkout
+    /// of tidelake
     #[arg(long, value_name = "PATH")]
     sdk: Option<PathBuf>,
 }
@@ -48,36 +53,144 @@ enum Kind {
     Downsampler,
     /// Writes a file format
     FormatWriter,
+    /// Brings rows in
+    Source,
+    /// Keeps the lake's objects
+    StorageBackend,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Language {
+    /// Every kind
     Rust,
+    /// Transforms
+    Python,
+    /// Transforms
+    Javascript,
 }
 
-/// Names that cargo refuses, or that the plugin's own dependencies have.
-const TAKEN: [&str; 10] = [
-    "alloc",
-    "core",
-    "proc-macro",
-    "std",
-    "test",
-    "serde",
-    "schemars",
-    "arrow-array",
-    "arrow-cast",
-    "tidelake-sdk",
-];
+impl Language {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Rust => "Rust",
+            Self::Python => "Python",
+            Self::Javascript => "JavaScript",
+        }
+    }
+
+    /// Where its SDK is in a checkout.
+    fn sdk(self) -> &'static str {
+        match self {
+            Self::Rust => "sdk/rust",
+            Self::Python => "sdk/python",
+            Self::Javascript => "sdk/javascript",
+        }
+    }
+
+    /// Names that the language refuses, or that the plugin's own dependencies have.
+    fn taken(self) -> &'static [&'static str] {
+        match self {
+            Self::Rust => &[
+                "alloc",
+                "core",
+                "proc-macro",
+                "std",
+                "test",
+                "serde",
+                "schemars",
+                "arrow-array",
+                "arrow-cast",
+                "tidelake-sdk",
+            ],
+            // Keywords, and modules that the SDK, the bindings and the tests import.
+            Self::Python => &[
+                "and",
+                "as",
+                "assert",
+                "async",
+                "await",
+                "break",
+                "class",
+                "continue",
+                "def",
+                "del",
+                "elif",
+                "else",
+                "except",
+                "finally",
+                "for",
+                "from",
+                "global",
+                "if",
+                "import",
+                "in",
+                "is",
+                "lambda",
+                "nonlocal",
+                "not",
+                "or",
+                "pass",
+                "raise",
+                "return",
+                "try",
+                "while",
+                "with",
+                "yield",
+                "array",
+                "abc",
+                "collections",
+                "copy",
+                "dataclasses",
+                "enum",
+                "functools",
+                "io",
+                "json",
+                "math",
+                "os",
+                "re",
+                "struct",
+                "sys",
+                "test",
+                "tests",
+                "tidelake",
+                "transform",
+                "types",
+                "typing",
+                "unittest",
+                "weakref",
+            ],
+            Self::Javascript => &["node-modules"],
+        }
+    }
+
+    /// What to run next.
+    fn next(self) -> &'static str {
+        match self {
+            Self::Rust => "cargo test",
+            Self::Python => {
+                "python3 -m unittest\n  python3 -m venv .venv && .venv/bin/pip install -r \
+                 requirements.txt"
+            }
+            Self::Javascript => "npm install\n  npm test",
+        }
+    }
+}
 
 /// Writes the project. Never into a directory that holds anything.
 pub(super) fn run(global: &Global, args: &New, out: Out<'_>) -> Result<(), Failure> {
-    let Language::Rust = args.lang;
+    let language = args.lang;
+    if language != Language::Rust && args.kind != Kind::Transform {
+        let word = language.word();
+        return Err(Error::input(format!("only transforms can be written in {word} so far"))
+            .with_help("write this kind with --lang rust, or a transform: --kind transform")
+            .into());
+    }
     let unwritten = |error: std::io::Error| {
         Error::input("the project could not be written")
             .with("directory", args.dir.display())
             .with_source(error)
     };
-    let name = name(&args.dir)?;
+    let name = name(&args.dir, language)?;
     if fs::read_dir(&args.dir).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Error::input("the directory holds something already")
             .with("directory", args.dir.display())
@@ -86,11 +199,13 @@ pub(super) fn run(global: &Global, args: &New, out: Out<'_>) -> Result<(), Failu
     }
     let place = std::path::absolute(&args.dir).map_err(unwritten)?;
     // Found before anything is written, so that a failure leaves nothing behind.
-    let sdk = sdk(args.sdk.as_deref(), &place)?;
+    let sdk = sdk::find(language, args.sdk.as_deref(), &place)?;
     fs::create_dir_all(&place).map_err(unwritten)?;
     let place = place.canonicalize().map_err(unwritten)?;
-    let sdk = relative(&place, &sdk);
-    let files = files(args.kind, name, &sdk);
+    // Both are of one checkout.
+    let wit = sdk.ancestors().nth(2).map(|root| root.join("wit")).unwrap_or_default();
+    let (sdk, wit) = (sdk::relative(&place, &sdk), sdk::relative(&place, &wit));
+    let files = files(language, args.kind, &Names { name, sdk: &sdk, wit: &wit });
     for (path, text) in &files {
         let path = place.join(path);
         if let Some(parent) = path.parent() {
@@ -99,7 +214,7 @@ pub(super) fn run(global: &Global, args: &New, out: Out<'_>) -> Result<(), Failu
         fs::write(path, text).map_err(unwritten)?;
     }
     if global.json {
-        let files: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
+        let files: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
         return print_json(
             out,
             &json!({ "directory": args.dir, "name": name, "sdk": sdk, "files": files }),
@@ -107,18 +222,18 @@ pub(super) fn run(global: &Global, args: &New, out: Out<'_>) -> Result<(), Failu
     }
     writeln!(
         out,
-        "wrote {}\nnext:\n  cd {}\n  cargo test\n  tidelake plugin build\n  \
-         tidelake plugin test",
+        "wrote {}\nnext:\n  cd {}\n  {}\n  tidelake plugin build\n  tidelake plugin test",
         args.dir.display(),
-        args.dir.display()
+        args.dir.display(),
+        language.next(),
     )?;
     Ok(())
 }
 
 /// The plugin's name: that of the directory.
-fn name(dir: &Path) -> Result<&str, Error> {
+fn name(dir: &Path, language: Language) -> Result<&str, Error> {
     let name = dir.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    if !is_plugin_name(name) || name.ends_with('-') || TAKEN.contains(&name) {
+    if !is_plugin_name(name) || name.ends_with('-') || language.taken().contains(&name) {
         return Err(Error::input(format!("{name:?} cannot be the name of a plugin"))
             .with("directory", dir.display())
             .with_help(
@@ -129,142 +244,19 @@ fn name(dir: &Path) -> Result<&str, Error> {
     Ok(name)
 }
 
-/// The directory of the SDK.
-fn sdk(given: Option<&Path>, place: &Path) -> Result<PathBuf, Error> {
-    if let Some(given) = given {
-        let found = given.canonicalize().ok().filter(|path| is_sdk(path));
-        return found.ok_or_else(|| {
-            Error::input("there is no Rust SDK of tidelake there")
-                .with("directory", given.display())
-                .with_help("give the directory `sdk/rust` of a checkout of tidelake")
-        });
-    }
-    let program = std::env::current_exe().ok();
-    let above = [Some(place), program.as_deref()].into_iter().flatten().flat_map(Path::ancestors);
-    let mut candidates = above.map(|dir| dir.join("sdk").join("rust"));
-    candidates.find(|path| is_sdk(path)).and_then(|path| path.canonicalize().ok()).ok_or_else(
-        || {
-            Error::input("the Rust SDK was not found; it is not published yet")
-                .with_help("check out tidelake and add --sdk CHECKOUT/sdk/rust")
-        },
-    )
-}
-
-fn is_sdk(dir: &Path) -> bool {
-    fs::read_to_string(dir.join("Cargo.toml"))
-        .is_ok_and(|manifest| manifest.lines().any(|line| line == "name = \"tidelake-sdk\""))
-}
-
-/// The way from one directory to another, with `/` between its parts. Both are absolute
-/// and without links; it is absolute itself where they share no root.
-fn relative(from: &Path, to: &Path) -> String {
-    let (from, to) = (from.components(), to.components());
-    let (from, to): (Vec<Component<'_>>, Vec<_>) = (from.collect(), to.collect());
-    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    if shared == 0 {
-        return to.iter().collect::<PathBuf>().to_string_lossy().replace('\\', "/");
-    }
-    let up = from[shared..].iter().map(|_| "..".into());
-    let down = to[shared..].iter().map(|part| part.as_os_str().to_string_lossy());
-    up.chain(down).collect::<Vec<_>>().join("/")
-}
-
-/// The files of a project with what is in them.
-fn files(kind: Kind, name: &str, sdk: &str) -> Vec<(&'static str, String)> {
-    let (word, lib, usage, dependencies) = match kind {
-        Kind::Transform => (
-            "transform",
-            include_str!("templates/transform/lib.rs.template"),
-            include_str!("templates/transform/use.toml.template"),
-            "",
-        ),
-        Kind::Downsampler => (
-            "downsampler",
-            include_str!("templates/downsampler/lib.rs.template"),
-            include_str!("templates/downsampler/use.toml.template"),
-            "",
-        ),
-        Kind::FormatWriter => (
-            "format writer",
-            include_str!("templates/format-writer/lib.rs.template"),
-            include_str!("templates/format-writer/use.toml.template"),
-            include_str!("templates/format-writer/dependencies.toml.template"),
-        ),
-    };
-    let type_name: String = name
-        .split('-')
-        .flat_map(|part| {
-            let (first, rest) = part.split_at(part.len().min(1));
-            [first.to_ascii_uppercase(), rest.to_owned()]
-        })
-        .collect();
-    // Those that the README shows are those that it is tested with.
-    let options = usage.lines().find(|line| line.starts_with("options = ")).unwrap_or_default();
-    let fill = |text: &str| {
-        // What is filled in may hold placeholders itself, so it comes first.
-        text.replace("{{use}}", usage.trim_end())
-            .replace("{{options}}", options)
-            .replace("{{dependencies}}", dependencies)
-            .replace("{{kind}}", word)
-            .replace("{{Type}}", &type_name)
-            .replace("{{file}}", &name.replace('-', "_"))
-            .replace("{{name}}", name)
-            .replace("{{sdk}}", sdk)
-    };
-    vec![
-        ("Cargo.toml", fill(include_str!("templates/Cargo.toml.template"))),
-        (".cargo/config.toml", fill(include_str!("templates/config.toml.template"))),
-        (".gitignore", "/target/\n".to_owned()),
-        ("README.md", fill(include_str!("templates/README.md.template"))),
-        ("src/lib.rs", fill(lib)),
-        (SAMPLE_FILE, fill(include_str!("templates/sample.toml.template"))),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const KINDS: [Kind; 3] = [Kind::Transform, Kind::Downsampler, Kind::FormatWriter];
-
-    #[test]
-    fn nothing_is_left_to_fill_in() {
-        for kind in KINDS {
-            for (path, text) in files(kind, "my-plugin-2", "../sdk/rust") {
-                assert!(!text.contains("{{") && !text.contains("}}"), "{kind:?}: {path}");
-                assert!(text.ends_with('\n'), "{kind:?}: {path}");
-            }
-        }
-        let files = files(Kind::Transform, "my-plugin-2", "../sdk/rust");
-        assert!(files[4].1.contains("pub struct MyPlugin2 {"));
-        assert!(files[0].1.contains("tidelake-sdk = { path = \"../sdk/rust\" }"));
-        assert!(files[3].1.contains("target/wasm32-wasip2/release/my_plugin_2.wasm"));
-    }
-
-    #[test]
-    fn the_sample_is_one() {
-        for kind in KINDS {
-            let files = files(kind, "mine", "sdk");
-            let (_, text) = files.iter().find(|(path, _)| *path == SAMPLE_FILE).unwrap();
-            let sample = tidelake_core::config::PluginSample::parse(text).unwrap();
-            assert!(sample.options.is_some_and(|o| o.as_object().is_some_and(|o| !o.is_empty())));
-        }
-    }
-
     #[test]
     fn names_are_those_of_plugins() {
-        assert_eq!(name(Path::new("a/b/my-filter2")).unwrap(), "my-filter2");
-        for wrong in ["", "..", "My", "2nd", "a_b", "a-", "ünder", "std", "tidelake-sdk"] {
-            assert!(name(Path::new(wrong)).is_err(), "{wrong}");
+        let rust = |path| name(Path::new(path), Language::Rust);
+        assert_eq!(rust("a/b/my-filter2").unwrap(), "my-filter2");
+        for wrong in ["", "..", "My", "2nd", "a_b", "a-", "\u{fc}nder", "std", "tidelake-sdk"] {
+            assert!(rust(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn the_way_to_the_sdk_is_relative() {
-        let way = |from: &str, to: &str| relative(Path::new(from), Path::new(to));
-        assert_eq!(way("/a/b/c", "/a/sdk/rust"), "../../sdk/rust");
-        assert_eq!(way("/a", "/a/sdk/rust"), "sdk/rust");
-        assert_eq!(way("/x/y", "/a/sdk/rust"), "../../a/sdk/rust");
+        assert!(name(Path::new("class"), Language::Python).is_err());
+        assert!(name(Path::new("class"), Language::Javascript).is_ok());
     }
 
     #[test]

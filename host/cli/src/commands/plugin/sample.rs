@@ -3,6 +3,10 @@
 //!
 //! Every fact is taken from where it is said first: an argument, the file, the rows that
 //! the author gave, a table of ticks that is there for plugins without needs.
+//!
+//! The file is the one that is named; else that of the project, which is the directory that
+//! is named or, for a component, the nearest one above it that has such a file; else the one
+//! in the current directory.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +14,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use serde_json::Value;
 use tidelake_core::config::types::parse_type;
-use tidelake_core::config::{PluginConfig, PluginSample};
+use tidelake_core::config::{HostRule, PluginConfig, PluginSample};
 use tidelake_core::{Error, ResultExt};
 use tidelake_plugin::HostOptions;
 use tidelake_plugin::conformance::Subject;
@@ -29,7 +33,7 @@ pub(crate) struct SampleArgs {
     /// The plugin's file, or its project, which is built first
     #[arg(value_name = "FILE|DIR", default_value = ".")]
     target: PathBuf,
-    /// What to run it with [default: tidelake-test.toml of the project, or here]
+    /// What to run it with [default: tidelake-test.toml of DIR or above FILE, or here]
     #[arg(long, value_name = "FILE")]
     sample: Option<PathBuf>,
     /// The plugin's options
@@ -53,6 +57,15 @@ pub(crate) struct SampleArgs {
     /// Give it this capability; once for each
     #[arg(long = "grant", value_name = "CAPABILITY")]
     grants: Vec<String>,
+    /// The store that a storage backend is run on
+    #[arg(long)]
+    url: Option<String>,
+    /// A host that it may reach, as in `hosts` of [plugin.X]; once for each
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<HostRule>,
+    /// Where a secret is, such as key=env:KEY; once for each
+    #[arg(long = "secret", value_name = "NAME=SOURCE")]
+    secrets: Vec<String>,
     /// Make up other values
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -63,8 +76,10 @@ pub(crate) struct SampleArgs {
 pub(super) struct Loaded {
     /// The component.
     pub(super) file: PathBuf,
-    /// Its limits and grants.
+    /// Its limits and grants, whom it may reach, and its secrets.
     pub(super) config: PluginConfig,
+    /// The store, for a storage backend.
+    pub(super) url: Option<String>,
     /// The sample table and the options.
     pub(super) subject: Subject,
 }
@@ -77,17 +92,14 @@ pub(super) fn host_options() -> HostOptions {
     }
 }
 
-/// The sample file of a project, or the one that is named; an empty one where there is
-/// none.
-pub(super) fn read_sample(
-    dir: Option<&Path>,
-    named: Option<&Path>,
-) -> Result<PluginSample, Failure> {
-    let path = match (named, dir) {
-        (Some(named), _) => named.to_owned(),
-        (None, dir) => match dir.unwrap_or(Path::new(".")).join(SAMPLE_FILE) {
-            path if path.is_file() => path,
-            _ => return Ok(PluginSample::default()),
+/// The sample file of a project or component, or the one that is named; an empty one where
+/// there is none.
+pub(super) fn read_sample(target: &Path, named: Option<&Path>) -> Result<PluginSample, Failure> {
+    let path = match named {
+        Some(named) => named.to_owned(),
+        None => match sample_of(target) {
+            Some(path) => path,
+            None => return Ok(PluginSample::default()),
         },
     };
     let text = std::fs::read_to_string(&path).map_err(|error| {
@@ -106,11 +118,22 @@ pub(super) fn read_sample(
     Ok(sample)
 }
 
+/// The sample file that belongs to a project's directory, or to a component.
+fn sample_of(target: &Path) -> Option<PathBuf> {
+    let in_dir = |dir: &Path| Some(dir.join(SAMPLE_FILE)).filter(|path| path.is_file());
+    if target.is_dir() {
+        return in_dir(target);
+    }
+    // By the path as it was named: a build directory may be a link to elsewhere.
+    let target = std::path::absolute(target).ok()?;
+    target.ancestors().skip(1).find_map(in_dir).or_else(|| in_dir(Path::new(".")))
+}
+
 impl SampleArgs {
     /// Builds the plugin, if a project was named, and finds what it is run with.
     pub(super) fn load(&self) -> Result<Loaded, Failure> {
         let dir = Some(self.target.as_path()).filter(|target| target.is_dir());
-        let sample = read_sample(dir, self.sample.as_deref())?;
+        let sample = read_sample(&self.target, self.sample.as_deref())?;
         let subject = self.subject(&sample)?;
         let file = match dir {
             Some(dir) => build::component(dir)?,
@@ -118,7 +141,16 @@ impl SampleArgs {
         };
         let mut config = sample.plugin;
         config.grants.extend(self.grants.iter().cloned());
-        Ok(Loaded { file, config, subject })
+        config.hosts.extend(self.hosts.iter().cloned());
+        for secret in &self.secrets {
+            let (name, source) = secret.split_once('=').ok_or_else(|| {
+                Error::input(format!("{secret:?} does not say where a secret is"))
+                    .with_help("write its name and its place: --secret key=env:KEY")
+            })?;
+            config.secrets.insert(name.to_owned(), source.parse().with("secret", name)?);
+        }
+        let url = self.url.clone().or(sample.url);
+        Ok(Loaded { file, config, url, subject })
     }
 
     fn subject(&self, sample: &PluginSample) -> Result<Subject, Failure> {
@@ -174,5 +206,25 @@ impl SampleArgs {
                 .with_source(error)
                 .with_help("write an object: --options '{\"column\": \"price\"}'")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_that_of_the_file() {
+        let root = tempfile::tempdir().unwrap();
+        let built = root.path().join("mine/target/wasm32-wasip2/release");
+        std::fs::create_dir_all(&built).unwrap();
+        let sample = root.path().join("mine").join(SAMPLE_FILE);
+        std::fs::write(&sample, "time = \"ts\"\n").unwrap();
+        let of = |path: &Path| sample_of(path);
+        assert_eq!(of(&built.join("mine.wasm")), Some(sample.clone()));
+        assert_eq!(of(&root.path().join("mine")), Some(sample));
+        // A directory is a project: nothing above it is.
+        assert_eq!(of(&built), None);
+        assert_eq!(of(&root.path().join("other.wasm")), None);
     }
 }

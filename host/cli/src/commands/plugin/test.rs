@@ -8,7 +8,7 @@ use tidelake_plugin::conformance::{Check, ReadBack, Suite, Verdict};
 
 use super::foreign::{self, Python};
 use super::sample::{Loaded, SampleArgs, host_options};
-use super::{Out, print_json};
+use super::{Out, print_json, storage};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::render;
@@ -50,8 +50,12 @@ fn suite(
     python: Option<String>,
     runtime: &tokio::runtime::Handle,
 ) -> Result<(PluginInfo, Vec<Check>), Error> {
-    let Loaded { file, config, subject } = loaded;
+    let Loaded { file, config, subject, .. } = loaded;
     let (host, info) = PluginHost::of_file(file, config, host_options())?;
+    if info.kind == PluginKind::StorageBackend {
+        let checks = runtime.block_on(storage::test(&host, &info, loaded))?;
+        return Ok((info, checks));
+    }
     let tight = tidelake_plugin::HostOptions { output_cap: TIGHT, ..host_options() };
     let (tight, _) = PluginHost::of_file(file, config, tight)?;
 

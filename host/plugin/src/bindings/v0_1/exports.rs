@@ -9,7 +9,9 @@ use wasmtime::{Result, Store};
 use super::objects::{
     ByteRange, Condition, Fetched, ListRequest, Meta, Mode, ObjectVersion, Page, Range,
 };
-use super::types::{BatchHandle, Create, FileHandle, GuestError, SinkHandle, SortColumn, Spec};
+use super::types::{
+    BatchHandle, Create, FileHandle, GuestError, PollResult, SinkHandle, SortColumn, Spec,
+};
 use crate::run::state::State;
 
 /// A call that answers nothing or an error.
@@ -65,6 +67,7 @@ impl Describe {
 }
 
 type Schema = (Vec<u8>,);
+type Snapshot = (std::result::Result<Vec<u8>, GuestError>,);
 type CreateStage = (Vec<u8>, String, Option<Vec<u8>>);
 type CreateWriter = (Vec<u8>, Vec<SortColumn>, String, Resource<FileHandle>);
 
@@ -75,6 +78,7 @@ pub(crate) struct Stage {
     pub(crate) output_schema: TypedFunc<(ResourceAny,), Schema>,
     pub(crate) process: TypedFunc<(ResourceAny, Resource<BatchHandle>, Resource<SinkHandle>), Done>,
     pub(crate) finish: TypedFunc<(ResourceAny, Resource<SinkHandle>), Done>,
+    pub(crate) snapshot: TypedFunc<(ResourceAny,), Snapshot>,
 }
 
 impl Stage {
@@ -85,6 +89,7 @@ impl Stage {
             output_schema: interface.func("[method]stage.output-schema")?,
             process: interface.func("[method]stage.process")?,
             finish: interface.func("[method]stage.finish")?,
+            snapshot: interface.func("[method]stage.snapshot")?,
         })
     }
 }
@@ -172,6 +177,29 @@ impl Objects {
             abort_upload: interface.func("[method]store.abort-upload")?,
             delete: interface.func("[method]store.delete")?,
             copy: interface.func("[method]store.copy")?,
+        })
+    }
+}
+
+type Poll = (ResourceAny, u32, Resource<SinkHandle>);
+
+/// `source.reader`
+#[derive(Clone, Copy)]
+pub(crate) struct Reader {
+    pub(crate) open: TypedFunc<(String, Option<Bytes>), Create>,
+    pub(crate) schema: TypedFunc<(ResourceAny,), Schema>,
+    pub(crate) poll: TypedFunc<Poll, Answer<(PollResult, Bytes)>>,
+    pub(crate) commit: TypedFunc<(ResourceAny, Bytes), Done>,
+}
+
+impl Reader {
+    pub(crate) fn of(instance: &Instance, store: &mut Store<State>) -> Result<Self> {
+        let mut interface = Lookup::new(instance, store, "tidelake:plugin/source@0.1.0")?;
+        Ok(Self {
+            open: interface.func("[static]reader.open")?,
+            schema: interface.func("[method]reader.schema")?,
+            poll: interface.func("[method]reader.poll")?,
+            commit: interface.func("[method]reader.commit")?,
         })
     }
 }

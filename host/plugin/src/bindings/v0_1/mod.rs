@@ -8,6 +8,8 @@ mod imports;
 pub(crate) mod objects;
 mod types;
 
-pub(crate) use exports::{Aggregator, Answer, Describe, Objects, Stage, Writer};
+pub(crate) use exports::{Aggregator, Answer, Describe, Objects, Reader, Stage, Writer};
 pub(crate) use imports::{config_value, func, link};
-pub(crate) use types::{BatchHandle, Create, ErrorCode, GuestError, SortColumn, Spec};
+pub(crate) use types::{
+    BatchHandle, Create, ErrorCode, GuestError, KvEntry, PollResult, SortColumn, Spec,
+};

@@ -106,6 +106,37 @@ pub(crate) struct Spec {
     pub(crate) group_columns: Vec<u32>,
 }
 
+/// `source.pause`
+#[derive(Debug, Clone, ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct Pause {
+    pub(crate) milliseconds: u32,
+    pub(crate) reason: String,
+}
+
+/// `source.poll-result`
+#[derive(Debug, Clone, ComponentType, Lift)]
+#[component(variant)]
+#[allow(dead_code)] // Made by lifting, which the compiler does not see.
+pub(crate) enum PollResult {
+    #[component(name = "more")]
+    More,
+    #[component(name = "idle")]
+    Idle(u32),
+    #[component(name = "end")]
+    End,
+    #[component(name = "wait")]
+    Wait(Pause),
+}
+
+/// `kv.entry`
+#[derive(Debug, Clone, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct KvEntry {
+    pub(crate) value: Bytes,
+    pub(crate) revision: u64,
+}
+
 /// `arrow.record-batch`: the batch of the current call. There is only ever one, so
 /// the handle says nothing but its type.
 pub(crate) enum BatchHandle {}

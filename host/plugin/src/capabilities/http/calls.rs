@@ -375,6 +375,15 @@ fn refused(state: &mut State, plain: bool, host: &str, port: u16) {
     state.refused = Some(advice);
 }
 
+/// Tells the operator what the guest cannot be told.
+fn told(state: &mut State, failure: &Failure) {
+    let Some(advice) = &failure.advice else { return };
+    if state.journal.admit() {
+        state.log(Level::WARN, &format!("a request failed: {advice}"));
+    }
+    state.refused = Some(advice.clone());
+}
+
 // --- answers
 
 fn subscribe(mut cx: Cx<'_>, params: &[Val]) -> Result<Option<Val>> {
@@ -402,6 +411,7 @@ fn response(mut cx: Cx<'_>, params: &[Val]) -> Result<Option<Val>> {
             result(Ok(Some(Box::new(Val::Result(Ok(Some(Box::new(response))))))))
         }
         Some(Some(Err(failure))) => {
+            told(cx.data_mut(), &failure);
             result(Ok(Some(Box::new(Val::Result(Err(Some(Box::new(failure.value()))))))))
         }
     }

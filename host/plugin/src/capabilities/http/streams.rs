@@ -3,6 +3,8 @@
 //!
 //! Bytes cross by typed functions: as dynamic values each would take forty.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use wasmtime::component::{ComponentType, LinkerInstance, Lower, Resource, Val, WasmList};
 use wasmtime::{AsContextMut, Result, StoreContextMut};
@@ -11,6 +13,7 @@ use super::handles::Entry;
 use crate::inert::{self, Handle};
 use crate::run::journal::Stream;
 use crate::run::state::State;
+use crate::stats::add_since;
 
 type Cx<'a> = StoreContextMut<'a, State>;
 type Own = Resource<Handle>;
@@ -67,7 +70,7 @@ pub(super) fn link(
         }
         "poll#[method]pollable.block" => {
             timed(instance, name, |mut cx, (pollable,): (Own,)| {
-                cx.data_mut().handles.wait(&[pollable.rep()]).map(|_| ())
+                wait(cx.data_mut(), &[pollable.rep()]).map(|_| ())
             })?;
         }
         "poll#poll" => {
@@ -76,12 +79,20 @@ pub(super) fn link(
                 if numbers.is_empty() {
                     wasmtime::bail!("it waits for nothing");
                 }
-                Ok((cx.data_mut().handles.wait(&numbers)?,))
+                Ok((wait(cx.data_mut(), &numbers)?,))
             })?;
         }
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// Waits for the first of some pollables; the time counts as waiting.
+fn wait(state: &mut State, pollables: &[u32]) -> Result<Vec<u32>> {
+    let start = Instant::now();
+    let ready = state.handles.wait(pollables);
+    add_since(&state.shared.counters.waiting, start);
+    ready
 }
 
 /// Adds a function that looks at the deadline when it is entered and left.

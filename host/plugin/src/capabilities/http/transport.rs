@@ -44,6 +44,8 @@ pub(crate) type Outcome = Result<Incoming, Failure>;
 pub(crate) struct Failure {
     pub(super) code: &'static str,
     payload: Payload,
+    /// What the operator is told, for which the guest has no word.
+    pub(super) advice: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,26 +57,44 @@ enum Payload {
 }
 
 impl Failure {
+    fn with(code: &'static str, payload: Payload) -> Self {
+        Self { code, payload, advice: None }
+    }
+
     pub(super) fn plain(code: &'static str) -> Self {
-        Self { code, payload: Payload::Nothing }
+        Self::with(code, Payload::Nothing)
     }
 
     pub(super) fn request_size(bytes: u64) -> Self {
-        Self { code: "HTTP-request-body-size", payload: Payload::Size(bytes) }
+        Self::with("HTTP-request-body-size", Payload::Size(bytes))
     }
 
     pub(super) fn headers_size(bytes: usize) -> Self {
         let payload = Payload::HeaderSize(u32::try_from(bytes).unwrap_or(u32::MAX));
-        Self { code: "HTTP-request-header-section-size", payload }
+        Self::with("HTTP-request-header-section-size", payload)
     }
 
     fn answer_size(bytes: u64) -> Self {
-        Self { code: "HTTP-response-body-size", payload: Payload::Size(bytes) }
+        Self::with("HTTP-response-body-size", Payload::Size(bytes))
     }
 
     pub(super) fn internal(text: impl fmt::Display) -> Self {
         let text = crate::text::clean(&text.to_string(), 512);
-        Self { code: "internal-error", payload: Payload::Text(text) }
+        Self::with("internal-error", Payload::Text(text))
+    }
+
+    /// The server is not, or not provably, the one that was asked for.
+    fn certificate(error: &rustls::CertificateError) -> Self {
+        let own = match error {
+            rustls::CertificateError::UnknownIssuer => {
+                "; if an authority of your own has signed it, name a file with the certificates of \
+                 all authorities that you trust in the environment variable SSL_CERT_FILE"
+            }
+            _ => "",
+        };
+        let advice = format!("the server's certificate is refused: {error}{own}");
+        let advice = Some(crate::text::clean(&advice, 512));
+        Self { advice, ..Self::plain("TLS-certificate-error") }
     }
 
     /// As the guest gets it.
@@ -214,7 +234,7 @@ where
     let bytes: usize = head.headers.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
     if bytes > HEADERS {
         let payload = Payload::HeaderSize(u32::try_from(bytes).unwrap_or(u32::MAX));
-        return Err(Failure { code: "HTTP-response-header-section-size", payload });
+        return Err(Failure::with("HTTP-response-header-section-size", payload));
     }
     let length = head.headers.get(http::header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -240,6 +260,9 @@ fn unsent(error: &hyper_util::client::legacy::Error) -> Failure {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(current) = cause {
         if let Some(io) = current.downcast_ref::<io::Error>() {
+            if let Some(rustls::Error::InvalidCertificate(error)) = tls(io) {
+                return Failure::certificate(error);
+            }
             match io.kind() {
                 io::ErrorKind::ConnectionRefused => return Failure::plain("connection-refused"),
                 io::ErrorKind::TimedOut => return Failure::plain("connection-timeout"),
@@ -252,6 +275,17 @@ fn unsent(error: &hyper_util::client::legacy::Error) -> Failure {
     match error.is_connect() {
         true => Failure::internal(chain(error)),
         false => Failure::plain("connection-terminated"),
+    }
+}
+
+/// The error of TLS in one of I/O: what those wrap is not among their sources.
+fn tls(mut error: &io::Error) -> Option<&rustls::Error> {
+    loop {
+        let inner = error.get_ref()?;
+        match inner.downcast_ref() {
+            Some(tls) => return Some(tls),
+            None => error = inner.downcast_ref()?,
+        }
     }
 }
 

@@ -38,10 +38,12 @@
 //! | the ends of the types (overflows, empty texts) | takes them, or answers invalid input |
 //! | other layouts (dictionary, view), further columns of every type | takes them, or answers unsupported or invalid input |
 //!
-//! An internal error or a panic is a failure everywhere.
+//! An internal error or a panic is a failure everywhere. A source brings its own rows: it
+//! is asked by [`source()`].
 
 mod downsampler;
 mod format_writer;
+mod source;
 mod transform;
 
 use std::fmt;
@@ -57,6 +59,7 @@ use tidelake_columns::samples::{Flavour, Samples, difference};
 use crate::error::{Error, ErrorKind, Result};
 
 pub use format_writer::ReadBack;
+pub use source::source;
 
 /// Rows of the large batch: more than the host sends at once.
 const LARGE: usize = 70_000;

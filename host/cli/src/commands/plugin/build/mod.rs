@@ -3,7 +3,10 @@
 //! A language is a file here and a line in [`LANGUAGES`]: it says by which file its
 //! projects are known, and makes a component of one.
 
+mod javascript;
+mod python;
 mod rust;
+mod tools;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +15,7 @@ use tidelake_core::Error;
 use tidelake_core::config::PluginSample;
 use tidelake_core::plugin::PluginInfo;
 use tidelake_plugin::PluginHost;
+use tidelake_plugin::source::silent;
 use tidelake_plugin::trust::report::{InspectRequest, PluginReport};
 
 use super::sample::{host_options, read_sample};
@@ -45,7 +49,15 @@ struct Language {
 }
 
 /// All of them; the first whose file is there builds.
-static LANGUAGES: [Language; 1] = [rust::LANGUAGE];
+static LANGUAGES: [Language; 3] = [rust::LANGUAGE, python::LANGUAGE, javascript::LANGUAGE];
+
+/// Of languages that bring an interpreter along.
+fn no_library(dir: &Path) -> Result<PathBuf, Failure> {
+    Err(Error::unsupported("only plugins in Rust build as native libraries")
+        .with("directory", dir.display())
+        .with_help("build the component: `tidelake plugin build`")
+        .into())
+}
 
 /// What was built.
 #[derive(Debug)]
@@ -62,7 +74,7 @@ pub(super) async fn run(global: &Global, args: Build, out: Out<'_>) -> Result<()
         true => (language(&args.dir)?.library)(&args.dir)?,
         false => component(&args.dir)?,
     };
-    let built = look(&file, &read_sample(Some(&args.dir), None)?).await?;
+    let built = look(&file, &read_sample(&args.dir, None)?).await?;
     if global.json {
         return print_json(out, &to_json(&built));
     }
@@ -108,7 +120,7 @@ async fn look(file: &Path, sample: &PluginSample) -> Result<Built, Failure> {
         let (_, info) = PluginHost::of_file(&file, &config, options)?;
         // It is known already: this looks at the file alone.
         let request = InspectRequest { target, grants: config.grants, ..InspectRequest::default() };
-        Ok(Built { report: host.inspect(&request)?, info })
+        Ok(Built { report: host.inspect(&request, &silent)?, info })
     };
     Ok(with_plugins(host, work).await??)
 }

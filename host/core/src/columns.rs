@@ -1,15 +1,25 @@
-//! Comparing the columns of a file with those of its table.
+//! The columns of a table, and rows that come with columns of their own: how the two are
+//! compared, and how one becomes the other without loss.
+//!
+//! Whatever brings rows (files that are ingested, sources) is held against the table by
+//! [`check_types`] and brought into its columns by [`adapt`]; what differs is told all at
+//! once, and what to do about it depends on where the table's columns come from
+//! ([`Origin`]).
 
 use std::fmt;
 
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use tidelake_core::config::{closest, types::type_name};
-use tidelake_core::table::TableSpec;
-use tidelake_core::{Error, Result};
+
+use crate::config::closest;
+use crate::config::types::type_name;
+use crate::error::{Error, Result};
+use crate::table::TableSpec;
 
 /// Where the schema of a table comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub enum Origin {
     /// The table exists: an earlier ingest, or the configuration at that time.
     Table(String),
     /// `[table.X.schema]`.
@@ -29,26 +39,27 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
-    fn help(&self, spec: &str) -> String {
+    fn help(&self, spec: &str, what: &str) -> String {
         match self {
             Self::Table(_) => format!(
-                "bring the file into the table's columns, or ingest it as a new table: the \
-                 columns of {spec:?} are fixed by its first ingest"
+                "bring {what} into the table's columns, or bring it into a new table: the \
+                 columns of {spec:?} are fixed by its first rows"
             ),
             Self::Config(name) => {
-                format!("change the file, or the columns in [table.{name}.schema]")
+                format!("change {what}, or the columns in [table.{name}.schema]")
             }
             Self::File(_) => "ingest files with different columns into different tables".into(),
         }
     }
 }
 
-/// Compares the names of a file's columns with the expected ones.
-pub(super) fn check_names(
+/// Compares the names of columns with the expected ones; `what` has them: `the file`.
+pub fn check_names(
     names: &[String],
     expected: &Schema,
     time: &str,
     origin: &Origin,
+    what: &str,
 ) -> Result<()> {
     let mut differences = Vec::new();
     for field in expected.fields() {
@@ -57,7 +68,7 @@ pub(super) fn check_names(
                 .filter(|near| expected.field_with_name(near).is_err());
             let near = near.map_or(String::new(), |n| format!(" (it has {n:?})"));
             let role = if field.name() == time { "time column" } else { "column" };
-            differences.push(format!("the file has no {role} {:?}{near}", field.name()));
+            differences.push(format!("{what} has no {role} {:?}{near}", field.name()));
         }
     }
     for name in names {
@@ -65,18 +76,19 @@ pub(super) fn check_names(
             differences.push(format!("column {name:?} is new"));
         }
     }
-    differ(differences, origin)
+    differ(differences, origin, what)
 }
 
-/// Compares the columns of a typed file with the expected ones.
-pub(super) fn check_types(
+/// Compares typed columns with the expected ones.
+pub fn check_types(
     actual: &Schema,
     expected: &Schema,
     time: &str,
     origin: &Origin,
+    what: &str,
 ) -> Result<()> {
     let names: Vec<String> = actual.fields().iter().map(|f| f.name().clone()).collect();
-    check_names(&names, expected, time, origin)?;
+    check_names(&names, expected, time, origin, what)?;
     let mut differences = Vec::new();
     for field in actual.fields() {
         let wanted = expected.field_with_name(field.name())?.data_type();
@@ -84,27 +96,44 @@ pub(super) fn check_types(
             differences.push(type_change(field.name(), field.data_type(), wanted));
         }
     }
-    differ(differences, origin)
+    differ(differences, origin, what)
 }
 
 /// How a changed type is told.
-pub(super) fn type_change(name: &str, is: &DataType, wanted: &DataType) -> String {
+pub fn type_change(name: &str, is: &DataType, wanted: &DataType) -> String {
     format!("column {name:?} is {}, not {}", type_name(is), type_name(wanted))
 }
 
 /// An error that names every difference, if there is one.
-pub(super) fn differ(differences: Vec<String>, origin: &Origin) -> Result<()> {
+pub fn differ(differences: Vec<String>, origin: &Origin, what: &str) -> Result<()> {
     if differences.is_empty() {
         return Ok(());
     }
     let name = match origin {
         Origin::Table(name) | Origin::Config(name) | Origin::File(name) => name,
     };
-    Err(Error::input(format!(
-        "the file's columns differ from {origin}: {}",
-        differences.join("; ")
-    ))
-    .with_help(origin.help(name)))
+    Err(Error::input(format!("{what}'s columns differ from {origin}: {}", differences.join("; ")))
+        .with_help(origin.help(name, what)))
+}
+
+/// The columns of a schema, in its order and types. The types were compared before
+/// ([`check_types`]); a value without its like in the table is an error.
+pub fn adapt(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let exact = CastOptions { safe: false, ..CastOptions::default() };
+    let column = |field: &arrow::datatypes::FieldRef| -> Result<ArrayRef> {
+        let column = batch.column_by_name(field.name()).ok_or_else(|| {
+            Error::input(format!("a batch has no column {:?}", field.name()))
+                .with("columns", batch.num_columns())
+        })?;
+        cast_with_options(column, field.data_type(), &exact).map_err(|error| {
+            let (name, wanted) = (field.name(), type_name(field.data_type()));
+            Error::input(format!("column {name:?} has a value that is not {wanted}"))
+                .with_source(error)
+                .with_help("give the table a type that holds all of its values")
+        })
+    };
+    let columns = schema.fields().iter().map(column).collect::<Result<_>>()?;
+    Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }
 
 /// Whether every value of one type has its exact like in the other.
@@ -147,9 +176,9 @@ fn fineness(unit: &TimeUnit) -> u8 {
     }
 }
 
-/// A typed file's schema as the table will have it: views and large strings
+/// A schema as a table will have it: views and large strings
 /// plain, everything nullable, no metadata.
-pub(super) fn plain(schema: &Schema) -> SchemaRef {
+pub fn plain(schema: &Schema) -> SchemaRef {
     let fields: Vec<Field> = schema
         .fields()
         .iter()
@@ -169,13 +198,13 @@ pub(super) fn plain(schema: &Schema) -> SchemaRef {
 }
 
 /// The columns of a schema that are not among others.
-pub(super) fn without(schema: &Schema, others: &Schema) -> SchemaRef {
+pub fn without(schema: &Schema, others: &Schema) -> SchemaRef {
     let kept = schema.fields().iter().filter(|f| others.field_with_name(f.name()).is_err());
     Schema::new(kept.cloned().collect::<Vec<_>>()).into()
 }
 
 /// A file's columns and the looked-up ones.
-pub(super) fn joined(file: &Schema, added: &Schema) -> Result<SchemaRef> {
+pub fn joined(file: &Schema, added: &Schema) -> Result<SchemaRef> {
     for field in added.fields() {
         if file.field_with_name(field.name()).is_ok() {
             return Err(Error::input(format!(
@@ -188,8 +217,9 @@ pub(super) fn joined(file: &Schema, added: &Schema) -> Result<SchemaRef> {
     Ok(Schema::new(file.fields().iter().chain(added.fields()).cloned().collect::<Vec<_>>()).into())
 }
 
-/// The schema that is known before a file is opened.
-pub(crate) fn known(spec: &TableSpec, hot: Option<SchemaRef>) -> Option<(SchemaRef, Origin)> {
+/// The schema that is known before any rows are seen: the hot table's, or the
+/// configuration's.
+pub fn known(spec: &TableSpec, hot: Option<SchemaRef>) -> Option<(SchemaRef, Origin)> {
     match (hot, &spec.schema) {
         (Some(hot), _) => Some((hot, Origin::Table(spec.name.clone()))),
         (None, Some(schema)) => Some((schema.clone(), Origin::Config(spec.name.clone()))),
