@@ -23,7 +23,7 @@ REQUIREMENTS := tests/readers/requirements.txt
 VENV := $(TARGET)/venv
 VENV_READY := $(VENV)/ready-$(shell cksum < $(REQUIREMENTS) | cut -d' ' -f1)
 
-.PHONY: help demo test bench bench-plugins fuzz lint fmt clippy lint-tools plugins plugins-native toolchain venv test-build test-plugins test-guests test-servers test-registry test-python test-javascript
+.PHONY: help demo test bench bench-plugins fuzz lint fmt clippy lint-tools plugins plugins-native toolchain venv test-build test-plugins test-native test-guests test-servers test-registry test-python test-javascript
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -75,7 +75,7 @@ clippy: lint-tools
 # All targets, so that the binary is built with the very features that the tests
 # are: cargo test alone would not build it, and cargo build alone would build
 # the dependencies a second time.
-test-build: plugins plugins-native test-guests test-servers test-registry
+test-build: plugins test-native test-guests test-servers test-registry
 	cargo build $(TESTED)
 
 # Plugins are plain libraries to their own tests, which run natively.
@@ -92,6 +92,10 @@ plugins: toolchain ## Builds the plugins as WebAssembly components
 # The same sources once more; moderately optimised, without link-time optimisation.
 plugins-native: ## Builds the plugins as native libraries
 	plugins/build.sh --native
+
+# What the tests of plugins have built natively, anyway.
+test-native: test-plugins
+	TIDELAKE_NATIVE_PROFILE=dev plugins/build.sh --native
 
 # Guests that misbehave, for the scenarios.
 test-guests: toolchain

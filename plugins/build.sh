@@ -19,7 +19,11 @@ if [ "${1:-}" = --native ]; then
     native=yes
     shift
 fi
-plugins=${*:-format-parquet format-json mask standardize filter features ohlcv stats lttb s3 source-http}
+rows="format-parquet format-json mask standardize filter features ohlcv stats lttb"
+# Stores and sources are components alone.
+if [ "$native" ]; then plugins=${*:-$rows}; else plugins=${*:-$rows s3 source-http}; fi
+# Tests take what they have built anyway.
+profile=${TIDELAKE_NATIVE_PROFILE:-native}
 
 set --
 for plugin in $plugins; do
@@ -28,8 +32,8 @@ done
 
 if [ "$native" ]; then
     cargo build --manifest-path "$here/Cargo.toml" --target-dir "$target" --locked --lib \
-        --profile native --features tidelake-sdk/native "$@"
-    built_in="$target/native/libtidelake_" from=so placed_in="$root/target/plugins-native"
+        --profile "$profile" --features tidelake-sdk/native "$@"
+    built_in="$target/$([ "$profile" = dev ] && echo debug || echo "$profile")/libtidelake_" from=so placed_in="$root/target/plugins-native"
 else
     sh "$here/cargo.sh" "$here" build "$@"
     built_in="$target/wasm32-wasip2/release/tidelake_" from=wasm placed_in="$root/target/plugins"

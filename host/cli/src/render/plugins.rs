@@ -75,6 +75,9 @@ pub(crate) fn write_list(out: &mut dyn Write, rows: &[Overview]) -> Result<()> {
     for row in rows {
         let (version, kind, digest) = match &row.info {
             Ok(info) => (info.version.clone(), info.kind.to_string(), short(&info.digest)),
+            Err(_) if !row.lacks.is_empty() => {
+                ("not in use".to_owned(), String::new(), String::new())
+            }
             Err(_) => ("refused".to_owned(), String::new(), String::new()),
         };
         let signer = match (&row.signer, row.origin) {
@@ -96,7 +99,18 @@ pub(crate) fn write_list(out: &mut dyn Write, rows: &[Overview]) -> Result<()> {
         writeln!(out, "\n{}: its newest version was refused while it ran:", row.name)?;
         why.lines().try_for_each(|line| writeln!(out, "  {line}"))?;
     }
-    for problem in rows.iter().filter_map(|row| row.info.as_ref().err()) {
+    for row in rows.iter().filter(|row| !row.lacks.is_empty()) {
+        let list: Vec<String> =
+            row.lacks.iter().map(|capability| format!("{capability:?}")).collect();
+        writeln!(
+            out,
+            "\n{} is there for whoever grants it what it imports, in [plugin.{}]:",
+            row.name, row.name
+        )?;
+        writeln!(out, "  grants = [{}]", list.join(", "))?;
+    }
+    for row in rows.iter().filter(|row| row.lacks.is_empty()) {
+        let Err(problem) = &row.info else { continue };
         writeln!(out)?;
         error::write(out, problem)?;
     }
@@ -155,6 +169,7 @@ pub(crate) fn list_json(rows: &[Overview]) -> Value {
             "stats": row.stats,
             "earlier": row.earlier,
             "refused": row.refused,
+            "lacks": row.lacks,
             "error": row.info.as_ref().err().map(ErrorReport::from),
         })
     };
@@ -348,6 +363,7 @@ mod tests {
             signer: Some(signer),
             grants: vec![],
             info: Ok(info.clone()),
+            lacks: vec![],
             stats: Some(stats),
             earlier: vec![],
             refused: Some("it is not signed".into()),
@@ -360,6 +376,7 @@ mod tests {
             signer: None,
             grants: vec!["clock".into(), "wasi:http".into()],
             info: Ok(info),
+            lacks: vec![],
             stats: None,
             earlier: vec![],
             refused: None,

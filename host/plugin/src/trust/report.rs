@@ -88,6 +88,9 @@ pub struct Overview {
     pub grants: Vec<String>,
     /// What it says about itself, or why it cannot be used.
     pub info: Result<PluginInfo>,
+    /// Capabilities that one of the installation imports and was not granted: it is fine,
+    /// and only not in use.
+    pub lacks: Vec<String>,
     /// What it did in this project, in all processes together, as far as it was kept.
     pub stats: Option<KeptStats>,
     /// What other versions of it did, those that worked last at the end.
@@ -194,7 +197,14 @@ impl PluginHost {
             let digest = info.as_ref().ok().map(|info| info.digest.clone()).unwrap_or_default();
             let of_it = kept.plugins.iter().filter(|kept| kept.name == name).cloned();
             let (mut stats, earlier): (Vec<_>, _) = of_it.partition(|kept| kept.digest == digest);
+            let lacks = match (&info, &found) {
+                (Err(_), Some(found)) if found.origin == Origin::Installed => {
+                    lacks(found, &rules).unwrap_or_default()
+                }
+                _ => Vec::new(),
+            };
             Overview {
+                lacks,
                 stats: stats.pop(),
                 earlier,
                 refused: kept.refused.get(&name).map(|why| text::message(why)),
@@ -208,4 +218,13 @@ impl PluginHost {
         };
         self.list().into_iter().map(row).collect()
     }
+}
+
+/// The capabilities that a file imports beyond what it was granted.
+fn lacks(found: &Found, rules: &Rules) -> Result<Vec<String>> {
+    let bytes = load::read(found, None)?;
+    let looked = inspect::inspect(&found.name, &found.path, &bytes)?;
+    Ok(grants::capabilities(grants::ungranted(&looked.imports, &rules.granted))
+        .into_iter()
+        .collect())
 }

@@ -8,6 +8,7 @@ mod python;
 mod rust;
 mod tools;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -127,6 +128,7 @@ async fn look(file: &Path, sample: &PluginSample) -> Result<Built, Failure> {
 
 fn to_json(built: &Built) -> Value {
     let Built { report, info } = built;
+    // Several interfaces may be one capability.
     let capabilities = report.imports.iter().filter_map(|i| i.capability.as_ref());
     json!({
         "path": report.path,
@@ -137,7 +139,7 @@ fn to_json(built: &Built) -> Value {
         "built_for": report.interface,
         "size": report.size,
         "sha256": report.sha256,
-        "capabilities": capabilities.collect::<Vec<_>>(),
+        "capabilities": capabilities.collect::<BTreeSet<_>>(),
         "imports": report.imports.iter().map(|import| &import.name).collect::<Vec<_>>(),
     })
 }
