@@ -102,7 +102,7 @@ pub(crate) enum Command {
     /// Make, test, sign, add and list plugins
     Plugin {
         #[command(subcommand)]
-        command: PluginCommand,
+        command: Box<PluginCommand>,
     },
     /// Play the whole story on real stock prices, offline
     Demo {

@@ -32,7 +32,7 @@ pub(crate) async fn run(args: Args, out: Out<'_>) -> Result<(), Failure> {
     match command {
         Command::Init { dir } => return init::run(&global, dir, out),
         Command::Demo { dir } => return demo::run(&global, dir, out).await,
-        Command::Plugin { command } => return plugin::run(&global, command, out).await,
+        Command::Plugin { command } => return plugin::run(&global, *command, out).await,
         _ => {}
     }
     let project = Project::read(&global)?;

@@ -34,7 +34,7 @@ pub(crate) struct Bench {
 /// What was measured.
 enum Figures {
     /// Of a plugin that rows go through, and of its native build.
-    Rows(Measured, Option<Measured>),
+    Rows(Box<(Measured, Option<Measured>)>),
     /// Of one that keeps objects.
     Storage(measure::storage::Measured),
 }
@@ -52,8 +52,8 @@ pub(super) async fn run(global: &Global, args: Bench, out: Out<'_>) -> Result<()
         return print_json(out, &to_json(&info, ready, &figures));
     }
     match &figures {
-        Figures::Rows(measured, native) => {
-            render::author::write_bench(out, &info, ready, measured, native.as_ref())?;
+        Figures::Rows(rows) => {
+            render::author::write_bench(out, &info, ready, &rows.0, rows.1.as_ref())?;
         }
         Figures::Storage(measured) => render::store::write_bench(out, &info, ready, measured)?,
     }
@@ -90,7 +90,7 @@ fn work(
                 }
                 measure::measure(&host, &other, subject, rows, times)
             });
-            Figures::Rows(measured, native.transpose()?)
+            Figures::Rows(Box::new((measured, native.transpose()?)))
         }
     };
     Ok((info, ready, figures))
@@ -102,7 +102,7 @@ fn seconds(time: Duration) -> f64 {
 
 fn to_json(info: &PluginInfo, ready: Readiness, figures: &Figures) -> Value {
     let (stats, own) = match figures {
-        Figures::Rows(measured, native) => (&measured.stats, of_rows(measured, native.as_ref())),
+        Figures::Rows(rows) => (&rows.0.stats, of_rows(&rows.0, rows.1.as_ref())),
         Figures::Storage(measured) => (&measured.stats, of_storage(measured)),
     };
     let mut all = common(info, ready, stats);
