@@ -20,7 +20,7 @@ fn columns() -> Value {
 
 /// A row, in JSON.
 fn row(id: u64) -> String {
-    let venue = if id % 3 == 0 { "null".to_owned() } else { format!("\"V, {id}\"") };
+    let venue = if id.is_multiple_of(3) { "null".to_owned() } else { format!("\"V, {id}\"") };
     format!(
         r#"{{"id":{id},"ts":"2024-03-01T00:{:02}:00Z","price":{id}.1230,"venue":{venue},"more":[1]}}"#,
         id % 60
@@ -61,7 +61,7 @@ fn server(rows: u64) -> Outside {
             Some("json") => response.with_body(format!("[{}]", objects.join(","))),
             Some("csv") => {
                 let line = |id: &u64| {
-                    let venue = if id % 3 == 0 { String::new() } else { format!("\"V, {id}\"") };
+                    let venue = if id.is_multiple_of(3) { String::new() } else { format!("\"V, {id}\"") };
                     format!("{venue},{id}.1230,x,2024-03-01T00:{:02}:00Z,{id}\n", id % 60)
                 };
                 let lines: String = ids.iter().map(line).collect();
