@@ -61,7 +61,8 @@ fn server(rows: u64) -> Outside {
             Some("json") => response.with_body(format!("[{}]", objects.join(","))),
             Some("csv") => {
                 let line = |id: &u64| {
-                    let venue = if id.is_multiple_of(3) { String::new() } else { format!("\"V, {id}\"") };
+                    let venue =
+                        if id.is_multiple_of(3) { String::new() } else { format!("\"V, {id}\"") };
                     format!("{venue},{id}.1230,x,2024-03-01T00:{:02}:00Z,{id}\n", id % 60)
                 };
                 let lines: String = ids.iter().map(line).collect();

@@ -100,14 +100,9 @@ pub(crate) fn write_list(out: &mut dyn Write, rows: &[Overview]) -> Result<()> {
         why.lines().try_for_each(|line| writeln!(out, "  {line}"))?;
     }
     for row in rows.iter().filter(|row| !row.lacks.is_empty()) {
-        let list: Vec<String> =
-            row.lacks.iter().map(|capability| format!("{capability:?}")).collect();
-        writeln!(
-            out,
-            "\n{} is there for whoever grants it what it imports, in [plugin.{}]:",
-            row.name, row.name
-        )?;
-        writeln!(out, "  grants = [{}]", list.join(", "))?;
+        let list: Vec<String> = row.lacks.iter().map(|lacking| format!("{lacking:?}")).collect();
+        writeln!(out, "\n{} is not in use; to use it, grant what it imports:", row.name)?;
+        writeln!(out, "  [plugin.{}]\n  grants = [{}]", row.name, list.join(", "))?;
     }
     for row in rows.iter().filter(|row| row.lacks.is_empty()) {
         let Err(problem) = &row.info else { continue };
