@@ -75,9 +75,7 @@ pub(crate) fn write_list(out: &mut dyn Write, rows: &[Overview]) -> Result<()> {
     for row in rows {
         let (version, kind, digest) = match &row.info {
             Ok(info) => (info.version.clone(), info.kind.to_string(), short(&info.digest)),
-            Err(_) if !row.lacks.is_empty() => {
-                ("not in use".to_owned(), String::new(), String::new())
-            }
+            Err(_) if !row.lacks.is_empty() => ("unused".to_owned(), String::new(), String::new()),
             Err(_) => ("refused".to_owned(), String::new(), String::new()),
         };
         let signer = match (&row.signer, row.origin) {
