@@ -282,7 +282,10 @@ fn types_have_names() {
         types::parse("Timestamp(ns)"),
         Some(DataType::Timestamp(TimeUnit::Nanosecond, None))
     );
-    for wrong in ["decimal(40, 2)", "decimal(4, 6)", "timestamp", "int64()", "time(us", ""] {
+    // As in the schema of a table.
+    let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+    assert_eq!(types::parse("timestamp"), Some(micros));
+    for wrong in ["decimal(40, 2)", "decimal(4, 6)", "timestamp()", "int64()", "time(us", ""] {
         assert_eq!(types::parse(wrong), None, "{wrong}");
     }
 }

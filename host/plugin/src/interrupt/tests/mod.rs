@@ -178,7 +178,8 @@ fn long_straight_code_is_stopped_by_polls() {
         let pre = host.compile(&text);
         let mut guest = host.guest(&pre, PATIENCE).expect("instance");
         let since = Instant::now();
-        let answer = guest.call("go", LIMIT);
+        // It ends by itself, on a fast machine soon after `LIMIT`.
+        let answer = guest.call("go", LIMIT / 10);
         assert_stopped(name, &host, answer, since);
     }
 }
