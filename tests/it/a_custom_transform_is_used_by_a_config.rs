@@ -1,24 +1,14 @@
 //! The example of a plugin of one's own: built with its documented command,
 //! named in a configuration, at work.
 
+use crate::support::stranger::QUOTES;
 use crate::support::{Project, custom_transform};
 
 #[test]
 fn a_custom_transform_is_used_by_a_config() {
     let wasm = custom_transform();
     let config = format!(
-        r#"
-[table.quotes]
-time = "ts"
-key = ["symbol"]
-
-[table.quotes.lifecycle]
-hot = "2d"
-warm = "4d"
-
-[[table.quotes.transform]]
-plugin = "spread"
-options = {{ bid = "bid", ask = "ask" }}
+        r#"{QUOTES}options = {{ bid = "bid", ask = "ask" }}
 
 [plugin.spread]
 source = "{}"

@@ -11,6 +11,7 @@ use tidelake_core::config::{PluginConfig, Runtime, TrustConfig};
 use tidelake_plugin::conformance::{Subject, Suite, Verdict, agree};
 use tidelake_plugin::{HostOptions, PluginHost};
 
+use crate::support::stranger::QUOTES;
 use crate::support::{Project, native_plugin, plugin_cache, plugins, sign};
 
 /// All of them, with options for the suite's table of ticks.
@@ -109,19 +110,9 @@ fn every_plugin_gives_the_same_natively() {
 #[test]
 fn a_run_with_a_native_plugin_gives_what_the_component_gives() {
     let config = |native: &str| {
+        let table = QUOTES.replace("spread", "mask");
         format!(
-            r#"
-[table.quotes]
-time = "ts"
-key = ["symbol"]
-
-[table.quotes.lifecycle]
-hot = "2d"
-warm = "4d"
-
-[[table.quotes.transform]]
-plugin = "mask"
-options = {{ columns = ["symbol"], salt = "a salt of sixteen" }}
+            r#"{table}options = {{ columns = ["symbol"], salt = "a salt of sixteen" }}
 {native}"#
         )
     };

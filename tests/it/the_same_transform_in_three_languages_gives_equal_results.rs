@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tidelake_core::time::Micros;
 
+use crate::support::stranger::QUOTES;
 use crate::support::{Project, custom_transform, oracle, repository};
 
 /// Prices with nulls, zeros and numbers that round, in three partitions and more.
@@ -26,19 +27,9 @@ fn quotes() -> String {
 }
 
 fn project(plugin: &str, wasm: &Path) -> Project {
+    let table = QUOTES.replace("\"spread\"", &format!("{plugin:?}"));
     let config = format!(
-        r#"
-[table.quotes]
-time = "ts"
-key = ["symbol"]
-
-[table.quotes.lifecycle]
-hot = "2d"
-warm = "4d"
-
-[[table.quotes.transform]]
-plugin = "{plugin}"
-
+        r#"{table}
 [plugin.{plugin}]
 source = "{}"
 # Built a moment ago, from source that is at hand.

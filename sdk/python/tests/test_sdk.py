@@ -4,7 +4,6 @@ example through the very class that its component exports."""
 import json
 import math
 import unittest
-from dataclasses import dataclass
 
 import numpy
 import pyarrow as pa
@@ -12,36 +11,11 @@ import spread_python
 from tidelake import Array, Error, bitmap, testing
 from tidelake import schema as types
 from tidelake.ipc import read_schema, write_schema
+from tidelake.testing import Wire
 from tidelake.transform import stage
 
 
-@dataclass
-class Node:
-    len: int
-    nulls: int
-
-
-@dataclass
-class Columns:
-    rows: int
-    nodes: list
-    variadic: list
-    buffers: list
-
-
-@dataclass
-class OutColumn_Same:
-    value: int
-
-
-@dataclass
-class OutColumn_Data:
-    value: Columns
-
-
-class Wire:
-    Node, Columns = Node, Columns
-    OutColumn_Same, OutColumn_Data = OutColumn_Same, OutColumn_Data
+Node, Columns, OutColumn_Same = Wire.Node, Wire.Columns, Wire.OutColumn_Same
 
 
 def lay_out(array, record):

@@ -41,7 +41,7 @@ def run(transform: type[Transform], columns: dict[str, Array], options=None) -> 
     """What comes out of one batch, by column: the values of all that is emitted."""
     schema = Schema([Field(name, values.type) for name, values in columns.items()])
     host = _Batch(list(columns.values()))
-    exported = stage(transform, _Wire, lambda error: error)
+    exported = stage(transform, Wire, lambda error: error)
     made = exported.create(write_schema(schema), json.dumps(options or {}), None)
     declared = read_schema(made.output_schema())
     sink = _Sink(host, declared)
@@ -58,9 +58,9 @@ class _Batch:
         return len(self.columns[0]) if self.columns else 0
 
     def read(self, projection):
-        record = _Wire.Columns(self.rows(), [], [], [])
+        record = Wire.Columns(self.rows(), [], [], [])
         for index in projection:
-            encode(self.columns[index], record.nodes, record.buffers, _Wire.Node)
+            encode(self.columns[index], record.nodes, record.buffers, Wire.Node)
         return record
 
 
@@ -70,7 +70,7 @@ class _Sink:
 
     def emit(self, rows, columns):
         for field, column, values in zip(self.schema, columns, self.values):
-            if isinstance(column, _Wire.OutColumn_Same):
+            if isinstance(column, Wire.OutColumn_Same):
                 values.extend(self.batch.columns[column.value])
             else:
                 nodes, buffers = iter(column.value.nodes), iter(column.value.buffers)
@@ -81,7 +81,7 @@ class _Sink:
             values.extend(v for row, v in enumerate(column) if bitmap.get(selection, row))
 
 
-class _Wire:
+class Wire:
     """The records of `wit/arrow.wit`, as the bindings of a component have them."""
 
     @dataclass

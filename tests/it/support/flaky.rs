@@ -2,10 +2,11 @@
 //! himself, or passes a conditional write on and loses the answer.
 
 use std::io::{BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::listen::listen;
 use super::objects::{Request, read};
 
 /// How much trouble.
@@ -35,17 +36,12 @@ pub struct Proxy {
 impl Proxy {
     /// Before the server at an address.
     pub fn before(server: &str, trouble: Trouble) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let counts = Arc::<Counts>::default();
-        let (server, counted) = (server.to_owned(), Arc::clone(&counts));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (server, counts) = (server.clone(), Arc::clone(&counted));
-                std::thread::spawn(move || drop(pass(stream, &server, trouble, &counts)));
-            }
-        });
-        Self { endpoint, counts }
+        let server = server.to_owned();
+        let (address, counts) = listen(
+            |address| (address, Arc::<Counts>::default()),
+            move |(_, counts), stream| pass(stream, &server, trouble, counts),
+        );
+        Self { endpoint: format!("http://{address}"), counts }
     }
 
     /// How often it answered 503, and how many answers it lost.

@@ -3,6 +3,7 @@
 pub mod author;
 pub mod flaky;
 pub mod lakes;
+pub mod listen;
 pub mod objects;
 pub mod oracle;
 pub mod pages;

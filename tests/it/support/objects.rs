@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use super::listen::listen;
 
 /// Entries of one page of a listing: few, so that there are several pages.
 const PAGE: usize = 4;
@@ -55,17 +57,7 @@ impl Answer {
 
 impl Server {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let server = Self { address, state: Arc::default() };
-        let serving = server.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let server = serving.clone();
-                std::thread::spawn(move || drop(server.serve(stream)));
-            }
-        });
-        server
+        listen(|address| Self { address, state: Arc::default() }, Self::serve)
     }
 
     /// Requests so far, as `METHOD path`.

@@ -2,9 +2,11 @@
 //! that holds rows and the next cursor. It wants a token, and can fail now and then.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+
+use super::listen::listen;
 
 /// The token that every request must bring.
 pub const TOKEN: &str = "open sesame";
@@ -27,17 +29,7 @@ pub struct Pages {
 
 impl Pages {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let server = Self { address, state: Arc::default() };
-        let serving = server.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let server = serving.clone();
-                std::thread::spawn(move || drop(server.serve(stream)));
-            }
-        });
-        server
+        listen(|address| Self { address, state: Arc::default() }, Self::serve)
     }
 
     /// There are rows 1 to `rows` from now on.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
+
+use super::listen::listen;
 
 /// What is at a path.
 #[derive(Clone)]
@@ -32,17 +34,7 @@ pub struct Web {
 
 impl Web {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let web = Self { address, pages: Arc::default() };
-        let serving = web.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let web = serving.clone();
-                std::thread::spawn(move || drop(web.serve(stream)));
-            }
-        });
-        web
+        listen(|address| Self { address, pages: Arc::default() }, Self::serve)
     }
 
     /// Puts something at a path; its address.
@@ -84,16 +76,9 @@ impl Web {
 
 /// Stands before another server and breaks each answer off after so many bytes.
 pub fn breaking(upstream: &str, after: u64) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
     let upstream = upstream.to_owned();
-    std::thread::spawn(move || {
-        for near in listener.incoming().flatten() {
-            let upstream = upstream.clone();
-            std::thread::spawn(move || drop(between(near, &upstream, after)));
-        }
-    });
-    address
+    let served = move |_: &String, near| between(near, &upstream, after);
+    listen(|address| address, served)
 }
 
 fn between(near: TcpStream, upstream: &str, after: u64) -> std::io::Result<()> {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::prefix::PrefixStore;
 use object_store::{Error, GetOptions, ObjectStoreExt, PutMode, UpdateVersion};
 
+use super::below::Below;
 use super::{StoreRef, mode};
 
 /// How a check ended.
@@ -63,7 +63,7 @@ pub async fn checked(
     prefix: &str,
     told: &mut (dyn FnMut(&Checked) + Send),
 ) -> Vec<Checked> {
-    let below: StoreRef = Arc::new(PrefixStore::new(Arc::clone(&store), prefix));
+    let below: StoreRef = Arc::new(Below::new(Arc::clone(&store), prefix));
     let mut done = Vec::new();
     for (name, run) in CHECKS {
         let outcome = match refusal(name, &below).await {
