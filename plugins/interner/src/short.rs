@@ -5,8 +5,9 @@
 //! | up to 7 bytes | one: the bytes, zeros, the length in the last byte |
 //! | up to 15 bytes | two: the bytes, zeros, the length in the last byte of the second |
 //!
-//! No two texts have the same words. Tables are openly addressed and at most half full;
-//! words and codes lie apart, so that what is searched stays in the nearest cache.
+//! No two texts have the same words. Tables are openly addressed and at most a quarter
+//! full, since a guess that fails costs more than a longer table; words and codes lie
+//! apart, so that what is searched is as short as it can be.
 
 use crate::NULL;
 
@@ -107,7 +108,7 @@ impl<const N: usize> Table<N> {
     /// Adds a text that is not there.
     #[cold]
     pub(crate) fn insert(&mut self, words: [u64; N], code: u32) {
-        if self.used >= self.slots.len() / 2 {
+        if self.used >= self.slots.len() / 4 {
             let len = self.slots.len() * 2;
             let slots = std::mem::replace(&mut self.slots, vec![[NONE; N]; len]);
             let codes = std::mem::replace(&mut self.codes, vec![NULL; len]);
