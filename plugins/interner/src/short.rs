@@ -156,9 +156,7 @@ impl Table<1> {
 fn place<const N: usize>(words: [u64; N], shift: u32) -> usize {
     // Odd, without pattern: the fraction of √2.
     const FACTOR: u64 = 0x6a09_e667_f3bc_c909;
-    let mixed = words.into_iter().fold(0, |all: u64, word| {
-        let all = (all ^ word).wrapping_mul(FACTOR);
-        all ^ (all >> 32)
-    });
-    (mixed.wrapping_mul(FACTOR) >> shift) as usize
+    let mixed =
+        words.into_iter().fold(0, |all: u64, word| (all ^ (all >> 32) ^ word).wrapping_mul(FACTOR));
+    (mixed >> shift) as usize
 }

@@ -1,7 +1,7 @@
 //! Keyed hashes of the values of a column, each distinct value hashed once.
 
 use arrow_array::{Array, ArrayRef, StringArray};
-use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use tidelake_interner::{Interner, NULL};
@@ -16,7 +16,7 @@ const MEMORY: usize = 16 * 1024;
 const MEMORY_BYTES: usize = 4 << 20;
 
 /// Rows between two looks at the memory.
-const CHUNK: usize = 8 * 1024;
+const CHUNK: usize = 2 * 1024;
 
 /// HMAC-SHA-256 in hex.
 #[derive(Clone)]
@@ -43,31 +43,45 @@ impl Hasher {
 
     /// The hashes of a column of texts or bytes; nulls stay null.
     pub(crate) fn column(&mut self, array: &ArrayRef) -> Result<StringArray> {
-        let rows = array.len();
-        let valid = rows - array.logical_null_count();
-        let too_large = || Error::exhausted("a batch has more than 2 GiB of hashes");
-        let bytes = valid
-            .checked_mul(self.length)
-            .filter(|bytes| i32::try_from(*bytes).is_ok())
-            .ok_or_else(too_large)?;
-        let mut out = vec![0; bytes];
-        let mut ends = Vec::with_capacity(rows + 1);
-        ends.push(0);
-        let mut left = &mut out[..];
-        for start in (0..rows).step_by(CHUNK) {
-            let chunk = array.slice(start, CHUNK.min(rows - start));
-            self.look_up(&chunk)?;
-            let mut end = ends.last().copied().unwrap_or(0);
-            ends.extend(self.codes.iter().map(|code| {
-                end += if *code == NULL { 0 } else { self.length as i32 };
-                end
-            }));
-            self.codes.retain(|code| *code != NULL);
-            let (here, after) = left.split_at_mut(self.codes.len() * self.length);
-            spell(&self.codes, &self.digits, self.length, here);
-            left = after;
+        // A copy of a length that the compiler knows is no call, which would cost more
+        // than the copy does.
+        match self.length {
+            16 => self.column_of::<16>(array),
+            32 => self.column_of::<32>(array),
+            64 => self.column_of::<64>(array),
+            // Digits one by one.
+            _ => self.column_of::<1>(array),
         }
-        Ok(text(OffsetBuffer::new(ScalarBuffer::from(ends)), out, array))
+    }
+
+    /// Hashes of digits in pieces of so many.
+    fn column_of<const PIECE: usize>(&mut self, array: &ArrayRef) -> Result<StringArray> {
+        let (rows, pieces) = (array.len(), self.length / PIECE);
+        let valid = rows - array.logical_null_count();
+        if i32::try_from(valid.saturating_mul(self.length)).is_err() {
+            return Err(Error::exhausted("a batch has more than 2 GiB of hashes"));
+        }
+        let mut out: Vec<[u8; PIECE]> = Vec::with_capacity(valid * pieces);
+        for start in (0..rows).step_by(CHUNK) {
+            self.look_up(&array.slice(start, CHUNK.min(rows - start)))?;
+            if valid < rows {
+                self.codes.retain(|code| *code != NULL);
+            }
+            let (known, _) = self.digits.as_chunks::<PIECE>();
+            if pieces == 1 {
+                out.extend(self.codes.iter().map(|code| known[*code as usize]));
+            } else {
+                for code in &self.codes {
+                    let from = *code as usize * pieces;
+                    out.extend_from_slice(&known[from..from + pieces]);
+                }
+            }
+        }
+        let nulls = array.logical_nulls().filter(|_| valid < rows);
+        let length =
+            |row| if nulls.as_ref().is_some_and(|n| n.is_null(row)) { 0 } else { self.length };
+        let ends = OffsetBuffer::from_lengths((0..rows).map(length));
+        Ok(text(ends, out.into_flattened(), nulls))
     }
 
     /// Codes of the rows, and digits of all codes.
@@ -92,37 +106,12 @@ impl Hasher {
     }
 }
 
-/// Writes the digits of every code.
-fn spell(codes: &[u32], digits: &[u8], length: usize, out: &mut [u8]) {
-    // A copy of a length that the compiler knows is no call, which would cost more than
-    // the copy does.
-    match length {
-        16 => spell_chunks::<16>(codes, digits, out),
-        32 => spell_chunks::<32>(codes, digits, out),
-        64 => spell_chunks::<64>(codes, digits, out),
-        _ => {
-            for (code, out) in codes.iter().zip(out.chunks_exact_mut(length)) {
-                let from = *code as usize * length;
-                out.copy_from_slice(&digits[from..from + length]);
-            }
-        }
-    }
-}
-
-fn spell_chunks<const LENGTH: usize>(codes: &[u32], digits: &[u8], out: &mut [u8]) {
-    let (digits, _) = digits.as_chunks::<LENGTH>();
-    let (out, _) = out.as_chunks_mut::<LENGTH>();
-    for (code, out) in codes.iter().zip(out) {
-        *out = digits[*code as usize];
-    }
-}
-
-/// Digits as text, null where `like` is.
+/// Digits as text.
 #[allow(unsafe_code)]
-fn text(offsets: OffsetBuffer<i32>, digits: Vec<u8>, like: &ArrayRef) -> StringArray {
+fn text(ends: OffsetBuffer<i32>, digits: Vec<u8>, nulls: Option<NullBuffer>) -> StringArray {
     // SAFETY: the bytes are hexadecimal digits, so each of them is a character, and the
     // offsets ascend from 0 to their number, one more of them than there are rows.
-    unsafe { StringArray::new_unchecked(offsets, Buffer::from(digits), like.logical_nulls()) }
+    unsafe { StringArray::new_unchecked(ends, Buffer::from(digits), nulls) }
 }
 
 #[cfg(test)]

@@ -119,13 +119,14 @@ impl Decoder<'_> {
             DataType::RunEndEncoded(..) => {}
             DataType::Utf8 | DataType::Binary => {
                 let (offsets, bytes) = (self.values(found + 1, 4)?, self.buffer()?);
-                sound |= *data_type == DataType::Utf8 && is_plain::<i32>(&offsets, &bytes, found);
+                let text = *data_type == DataType::Utf8;
+                sound = sound || text && is_plain::<i32>(&offsets, &bytes, found);
                 builder = builder.add_buffer(offsets).add_buffer(bytes);
             }
             DataType::LargeUtf8 | DataType::LargeBinary => {
                 let (offsets, bytes) = (self.values(found + 1, 8)?, self.buffer()?);
-                sound |=
-                    *data_type == DataType::LargeUtf8 && is_plain::<i64>(&offsets, &bytes, found);
+                let text = *data_type == DataType::LargeUtf8;
+                sound = sound || text && is_plain::<i64>(&offsets, &bytes, found);
                 builder = builder.add_buffer(offsets).add_buffer(bytes);
             }
             DataType::Utf8View | DataType::BinaryView => {
