@@ -15,6 +15,9 @@
 //! | integers, timestamps, dates, small decimals | DELTA_BINARY_PACKED | neighbours are close |
 //! | text, binary | dictionary, plain once it has grown too large | few distinct values |
 //!
+//! Text and binary columns that get a dictionary are encoded here ([`text`]), all others
+//! by the `parquet` crate, which makes the file of both ([`file`]).
+//!
 //! pyarrow, DuckDB, Polars, Spark, delta-rs and parquet-rs read all of them. Files
 //! carry no Arrow schema: types are Parquet's own, so that every reader sees the
 //! same, and the host casts back to the table's.
@@ -28,28 +31,29 @@
 //! stay in the plugin's memory until then.
 
 mod coerce;
+mod file;
 mod options;
 mod properties;
+mod text;
 
 use std::io::{BufWriter, Write};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::errors::ParquetError;
 use tidelake_sdk::{Batch, Error, FormatWriter, Result, Sink, SortColumn};
 
 pub use options::{ColumnOptions, ParquetOptions, Statistics};
 
 use coerce::Coercion;
+use file::File;
 
 /// Bytes that are gathered before they cross to the host.
 const BUFFER: usize = 256 << 10;
 
 /// The plugin.
 pub struct ParquetFile {
-    writer: ArrowWriter<BufWriter<Sink>>,
+    file: File<BufWriter<Sink>>,
     schema: SchemaRef,
     coercions: Vec<Option<Coercion>>,
 }
@@ -70,13 +74,9 @@ impl FormatWriter for ParquetFile {
     ) -> Result<Self> {
         let (schema, coercions) = coerce::plan(&schema)?;
         let properties = properties::build(&schema, sort, &options)?;
-        let writer = ArrowWriter::try_new_with_options(
-            BufWriter::with_capacity(BUFFER, out),
-            schema.clone(),
-            ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true),
-        )
-        .map_err(error)?;
-        Ok(Self { writer, schema, coercions })
+        let out = BufWriter::with_capacity(BUFFER, out);
+        let file = File::new(out, schema.clone(), properties).map_err(error)?;
+        Ok(Self { file, schema, coercions })
     }
 
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
@@ -85,16 +85,15 @@ impl FormatWriter for ParquetFile {
             let columns = coerce::apply(&self.schema, &self.coercions, &batch)?;
             batch = RecordBatch::try_new(self.schema.clone(), columns)?;
         }
-        self.writer.write(&batch).map_err(error)
+        self.file.write(&batch).map_err(error)
     }
 
     fn buffered(&self) -> u64 {
-        (self.writer.in_progress_size() + self.writer.inner().buffer().len()) as u64
+        (self.file.in_progress_bytes() + self.file.inner().buffer().len()) as u64
     }
 
-    fn finish(mut self) -> Result<()> {
-        self.writer.finish().map_err(error)?;
-        self.writer.inner_mut().flush()?;
+    fn finish(self) -> Result<()> {
+        self.file.finish().map_err(error)?.flush()?;
         Ok(())
     }
 }

@@ -28,6 +28,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
+use arrow_select::take::take;
 use hashbrown::HashTable;
 use tidelake_sdk::{Error, Result};
 
@@ -119,7 +120,7 @@ impl Interner {
             DataType::Dictionary(_, values) if is_text(values) => {
                 self.dictionary(array.as_any_dictionary(), codes)?;
             }
-            other => return Err(Error::internal(format!("{other} is not a type of texts"))),
+            other => return Err(not_text(other)),
         }
         Ok(())
     }
@@ -244,6 +245,37 @@ fn text<'a>(bytes: &'a [u8], ends: &[usize], code: u32) -> &'a [u8] {
     let code = code as usize;
     let start = if code == 0 { 0 } else { ends[code - 1] };
     &bytes[start..ends[code]]
+}
+
+/// Hands over the text of every row, as it is in the column; see [`is_text`].
+pub fn for_each_text(array: &ArrayRef, each: &mut dyn FnMut(Option<&[u8]>)) -> Result<()> {
+    fn all(texts: &impl Texts, array: &ArrayRef, each: &mut dyn FnMut(Option<&[u8]>)) {
+        let nulls = array.nulls();
+        for row in 0..array.len() {
+            let valid = nulls.is_none_or(|nulls| nulls.is_valid(row));
+            each(valid.then(|| texts.text(row)));
+        }
+    }
+    match array.data_type() {
+        DataType::Utf8 => all(&array.as_string::<i32>(), array, each),
+        DataType::LargeUtf8 => all(&array.as_string::<i64>(), array, each),
+        DataType::Binary => all(&array.as_binary::<i32>(), array, each),
+        DataType::LargeBinary => all(&array.as_binary::<i64>(), array, each),
+        DataType::Utf8View => all(&array.as_string_view(), array, each),
+        DataType::BinaryView => all(&array.as_binary_view(), array, each),
+        DataType::Dictionary(_, values) if is_text(values) => {
+            for_each_text(
+                &take(array.as_any_dictionary().values(), array.as_any_dictionary().keys(), None)?,
+                each,
+            )?;
+        }
+        other => return Err(not_text(other)),
+    }
+    Ok(())
+}
+
+fn not_text(data_type: &DataType) -> Error {
+    Error::internal(format!("{data_type} is not a type of texts"))
 }
 
 /// Fixed seeds: the order of hashes never shows, and a plugin has no randomness to
