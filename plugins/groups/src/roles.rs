@@ -13,7 +13,8 @@ use arrow_schema::{DataType, Field, Fields, Schema};
 use num_traits::ToPrimitive;
 use tidelake_sdk::{Batch, Error, Result, Roles};
 
-use crate::table::{Groups, Run, plain};
+use crate::groups::Groups;
+use crate::table::Run;
 
 /// The keys of a downsampler: its group columns, then the bucket.
 pub struct Keys {
@@ -58,8 +59,7 @@ impl Keys {
 
     /// The runs of a batch of raw rows.
     pub fn runs(&mut self, batch: &Batch<'_>) -> Result<Vec<Run>> {
-        let keys = batch.columns(&self.input)?;
-        self.groups.assign(&keys.iter().map(plain).collect::<Result<Vec<_>>>()?)
+        self.groups.assign(&batch.columns(&self.input)?)
     }
 
     /// The runs of a batch of partials, whose first columns are [`Keys::fields`].
