@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use arrow_array::{Array, Float64Array};
 use arrow_buffer::NullBuffer;
+use tidelake_groups::Run;
 
 /// A bar; without meaning while `count` is 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,19 +61,32 @@ impl Bars {
         &self.0[group]
     }
 
-    /// Adds rows of one group. The bar is a local while it grows, so that the loop
-    /// runs on registers.
-    pub(crate) fn add(&mut self, group: usize, range: Range<usize>, rows: &Rows<'_>) {
+    /// Adds the rows of some runs. Whether they are `TICKS`, whose four prices and two
+    /// times are one, is known when this is compiled: then a tick is one price.
+    pub(crate) fn add<const TICKS: bool>(&mut self, runs: &[Run], rows: &Rows<'_>) {
+        for run in runs {
+            self.add_run::<TICKS>(run.group, run.rows.clone(), rows);
+        }
+    }
+
+    /// The bar is a local while it grows, so that the loop runs on registers.
+    #[inline(always)]
+    fn add_run<const TICKS: bool>(&mut self, group: usize, range: Range<usize>, rows: &Rows<'_>) {
         let mut bar = self.0[group];
         for i in range {
             if rows.valid.is_some_and(|valid| valid.is_null(i)) {
                 continue;
             }
-            let (open, high, low, close) = (rows.open[i], rows.high[i], rows.low[i], rows.close[i]);
+            let open = rows.open[i];
+            let (high, low, close) = match TICKS {
+                true => (open, open, open),
+                false => (rows.high[i], rows.low[i], rows.close[i]),
+            };
             if open.is_nan() || high.is_nan() || low.is_nan() || close.is_nan() {
                 continue;
             }
-            let (opens, closes) = (rows.open_ts[i], rows.close_ts[i]);
+            let opens = rows.open_ts[i];
+            let closes = if TICKS { opens } else { rows.close_ts[i] };
             if bar.count == 0 || opens < bar.open_ts || (opens == bar.open_ts && open < bar.open) {
                 (bar.open, bar.open_ts) = (open, opens);
             }
@@ -82,8 +96,9 @@ impl Bars {
             {
                 (bar.close, bar.close_ts) = (close, closes);
             }
-            bar.high = bar.high.max(high);
-            bar.low = bar.low.min(low);
+            // Neither is NaN. `max` and `min` would look for that, in a guest with a call.
+            bar.high = if high > bar.high { high } else { bar.high };
+            bar.low = if low < bar.low { low } else { bar.low };
             bar.count += rows.count.map_or(1, |count| count[i]);
             if let Some(volume) = rows.volume
                 && volume.is_valid(i)

@@ -140,8 +140,9 @@ impl Downsampler for Ohlcv {
             count: None,
             valid: valid.as_ref(),
         };
-        for run in runs {
-            self.bars.add(run.group, run.rows, &rows);
+        match self.prices {
+            [price, others @ ..] if others == [price; 3] => self.bars.add::<true>(&runs, &rows),
+            _ => self.bars.add::<false>(&runs, &rows),
         }
         Ok(())
     }
@@ -168,9 +169,7 @@ impl Downsampler for Ohlcv {
             count: Some(count.values()),
             valid: open.nulls(),
         };
-        for run in runs {
-            self.bars.add(run.group, run.rows, &rows);
-        }
+        self.bars.add::<false>(&runs, &rows);
         Ok(())
     }
 

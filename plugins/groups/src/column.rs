@@ -52,6 +52,8 @@ pub(crate) struct Integers<'a> {
     values: Values<'a>,
     /// Rows without a value, of bits.
     pub(crate) nulls: Option<NullBuffer>,
+    /// How many of the low bits of each tell them apart, mostly.
+    pub(crate) bits: u32,
 }
 
 enum Values<'a> {
@@ -113,7 +115,7 @@ impl Column {
             Kind::Text(coded) => {
                 coded.codes.clear();
                 coded.values.codes(array, &mut coded.codes)?;
-                Ok(Integers { values: Values::Codes(&coded.codes), nulls: None })
+                Ok(coded.integers())
             }
             Kind::Bits { width, .. } => {
                 let array = plain(array)?;
@@ -124,11 +126,11 @@ impl Column {
                     _ => Values::Eight(bits(&array)),
                 };
                 let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0).cloned();
-                Ok(Integers { values, nulls })
+                Ok(Integers { values, nulls, bits: 8 })
             }
             Kind::Rows(converter, coded) => {
                 coded.rows(converter, &plain(array)?)?;
-                Ok(Integers { values: Values::Codes(&coded.codes), nulls: None })
+                Ok(coded.integers())
             }
         }
     }
@@ -189,6 +191,11 @@ impl Coded {
             self.codes.push(code);
         }
         Ok(())
+    }
+
+    fn integers(&self) -> Integers<'_> {
+        let bits = usize::BITS - self.values.len().leading_zeros();
+        Integers { values: Values::Codes(&self.codes), nulls: None, bits }
     }
 
     fn value(&self, code: u64) -> Option<&[u8]> {

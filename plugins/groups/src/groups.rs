@@ -77,6 +77,12 @@ impl Groups {
             self.flags = Some(self.table.width());
             self.table.widen();
         }
+        let bits = [0, 32].map(|shift| {
+            let mut both = columns.iter().zip(&self.places);
+            let half = both.find(|(_, place)| place.word == 0 && place.shift == shift);
+            half.map_or(0, |(column, _)| column.bits)
+        });
+        self.table.expect(bits[0], bits[1]);
         let width = self.table.width();
         let mut runs = Vec::with_capacity(self.expected.min(rows));
         for start in (0..rows).step_by(ROWS) {

@@ -23,6 +23,31 @@ pub(crate) struct Table {
     slots: Vec<u32>,
     /// 64 less the logarithm of the number of slots.
     shift: u32,
+    hints: Hints,
+}
+
+/// Where to look first: the group that was last found for a key with this first word.
+///
+/// The first word is of codes, and codes are dense: they are the place themselves, without
+/// a hash and mostly without another key in it. So a series stays found while its bucket
+/// stays the same.
+struct Hints {
+    /// A power of two of them; any group, since its key is compared.
+    groups: Vec<u32>,
+    /// Bits of the lower half of the word.
+    low: u32,
+}
+
+impl Hints {
+    const MOST: u32 = 16;
+
+    #[inline(always)]
+    fn at(&mut self, key: &[u64]) -> &mut u32 {
+        // Bit 0 of the higher half comes after the last one of the lower.
+        let place = key[0] ^ (key[0] >> (32 - self.low));
+        let last = self.groups.len() - 1;
+        &mut self.groups[place as usize & last]
+    }
 }
 
 /// No group.
@@ -33,7 +58,8 @@ impl Table {
     /// For keys of so many words, at least one.
     pub(crate) fn new(width: usize) -> Self {
         let shift = 64 - FIRST_SLOTS.ilog2();
-        Self { width, words: Vec::new(), slots: vec![FREE; FIRST_SLOTS], shift }
+        let hints = Hints { groups: vec![0], low: 0 };
+        Self { width, words: Vec::new(), slots: vec![FREE; FIRST_SLOTS], shift, hints }
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -70,6 +96,15 @@ impl Table {
         self.place_all();
     }
 
+    /// Prepares for first words that have values of so many bits in either half.
+    pub(crate) fn expect(&mut self, low: u32, high: u32) {
+        self.hints.low = low.min(Hints::MOST);
+        let hints = 1 << (low + high).min(Hints::MOST);
+        if hints > self.hints.groups.len() {
+            self.hints.groups.resize(hints, 0);
+        }
+    }
+
     /// Appends the runs of rows with these keys, the first of which is row `first`.
     pub(crate) fn runs(&mut self, keys: &[u64], first: usize, runs: &mut Vec<Run>) -> Result<()> {
         match self.width {
@@ -102,7 +137,16 @@ impl Table {
 
     #[inline(always)]
     fn run(&mut self, rows: Range<usize>, key: &[u64], runs: &mut Vec<Run>) -> Result<()> {
-        let group = self.find(key)?;
+        let hint = *self.hints.at(key) as usize;
+        let hinted = self.words.get(hint * key.len()..(hint + 1) * key.len());
+        let group = match hinted {
+            Some(hinted) if same(hinted, key) => hint,
+            _ => {
+                let group = self.find(key)?;
+                *self.hints.at(key) = group as u32;
+                group
+            }
+        };
         match runs.last_mut() {
             // Where one part of a batch ends and the next one begins.
             Some(last) if last.group == group => last.rows.end = rows.end,
@@ -162,20 +206,26 @@ fn place_in(slots: &mut [u32], group: u32, key: &[u64], shift: u32) {
     slots[at & last] = group;
 }
 
-/// Whether two keys of one width are equal; all words are looked at, which is cheaper than
-/// a branch after each.
+/// Whether two keys of one width are equal. Of few words all are looked at, which is
+/// cheaper than a branch after each.
 #[inline(always)]
 fn same(a: &[u64], b: &[u64]) -> bool {
-    a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+    match (a, b) {
+        ([a], [b]) => a == b,
+        ([a0, a1], [b0, b1]) => (a0 ^ b0) | (a1 ^ b1) == 0,
+        ([a0, a1, a2], [b0, b1, b2]) => (a0 ^ b0) | (a1 ^ b1) | (a2 ^ b2) == 0,
+        _ => a == b,
+    }
 }
 
 /// The place of a key in a table of 2^(64 - `shift`) slots.
 #[inline(always)]
 fn place(key: &[u64], shift: u32) -> usize {
-    // Odd, without pattern: the fraction of √2. Of a product the high bits depend on all
-    // bits, and the next word shall see them in its low bits, too.
-    let mixed = key.iter().fold(0_u64, |mixed, word| {
-        ((mixed ^ (mixed >> 32)) ^ word).wrapping_mul(0x6a09_e667_f3bc_c909)
-    });
+    let mut mixed = 0_u64;
+    for word in key {
+        // Odd, without pattern: the fraction of √2. Of a product the high bits depend on
+        // all bits, and the next word shall see them in its low bits, too.
+        mixed = (mixed ^ (mixed >> 32) ^ word).wrapping_mul(0x6a09_e667_f3bc_c909);
+    }
     (mixed >> shift) as usize
 }
