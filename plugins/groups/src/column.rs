@@ -219,6 +219,8 @@ impl Integers<'_> {
     }
 }
 
+/// Of its own, so that the loop has the registers.
+#[inline(never)]
 fn put<'a, T: Copy + Into<u64>>(
     to: impl Iterator<Item = &'a mut u64>,
     values: &[T],

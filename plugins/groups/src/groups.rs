@@ -7,7 +7,7 @@ use tidelake_sdk::{Error, ErrorKind, Result};
 
 use crate::column::{Column, Place};
 use crate::order::{By, Order, Ranks, sorted};
-use crate::table::{Run, Table};
+use crate::table::{Run, Table, append_runs};
 
 /// Rows whose words are made at a time: they stay in the nearest cache.
 const ROWS: usize = 1024;
@@ -23,6 +23,8 @@ pub struct Groups {
     table: Table,
     /// Keys of the rows at hand.
     keys: Vec<u64>,
+    /// Their groups.
+    found: Vec<u32>,
     /// Runs of the batch before, a guess for the next one.
     expected: usize,
 }
@@ -49,7 +51,8 @@ impl Groups {
             places.push(place);
         }
         let table = Table::new(words.max(1));
-        Ok(Self { columns, places, flags: None, table, keys: Vec::new(), expected: 0 })
+        let (keys, found) = (Vec::new(), Vec::new());
+        Ok(Self { columns, places, flags: None, table, keys, found, expected: 0 })
     }
 
     /// Number of groups.
@@ -97,7 +100,9 @@ impl Groups {
                     flags.zip(&nulls).for_each(|(word, valid)| *word |= u64::from(!valid) << bit);
                 }
             }
-            self.table.runs(&self.keys, start, &mut runs)?;
+            self.found.resize(part.len(), 0);
+            self.table.groups(&self.keys, &mut self.found)?;
+            append_runs(&self.found, start, &mut runs);
         }
         self.expected = runs.len();
         Ok(runs)

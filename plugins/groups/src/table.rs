@@ -13,6 +13,23 @@ pub struct Run {
     pub group: usize,
 }
 
+/// Appends the runs of rows with these groups, the first of which is row `first`, to those
+/// of the rows before.
+#[inline(never)]
+pub(crate) fn append_runs(groups: &[u32], first: usize, runs: &mut Vec<Run>) {
+    let Some(group) = groups.first() else { return };
+    let mut run = runs.pop().unwrap_or(Run { rows: first..first, group: *group as usize });
+    for (row, group) in (first..).zip(groups) {
+        if *group as usize != run.group {
+            run.rows.end = row;
+            runs.push(run);
+            run = Run { rows: row..row, group: *group as usize };
+        }
+    }
+    run.rows.end = first + groups.len();
+    runs.push(run);
+}
+
 /// Groups by the words of their keys: open addressing, at most half full.
 pub(crate) struct Table {
     /// Words of a key.
@@ -42,11 +59,10 @@ impl Hints {
     const MOST: u32 = 16;
 
     #[inline(always)]
-    fn at(&mut self, key: &[u64]) -> &mut u32 {
+    fn place(&self, word: u64) -> usize {
         // Bit 0 of the higher half comes after the last one of the lower.
-        let place = key[0] ^ (key[0] >> (32 - self.low));
-        let last = self.groups.len() - 1;
-        &mut self.groups[place as usize & last]
+        let place = word ^ (word >> (32 - self.low));
+        place as usize & (self.groups.len() - 1)
     }
 }
 
@@ -105,58 +121,48 @@ impl Table {
         }
     }
 
-    /// Appends the runs of rows with these keys, the first of which is row `first`.
-    pub(crate) fn runs(&mut self, keys: &[u64], first: usize, runs: &mut Vec<Run>) -> Result<()> {
-        match self.width {
-            1 => self.runs_of::<1>(keys, first, runs),
-            2 => self.runs_of::<2>(keys, first, runs),
-            3 => self.runs_of::<3>(keys, first, runs),
-            _ => self.runs_of::<0>(keys, first, runs),
-        }
-    }
-
-    /// `WIDTH` is the width, if it is known when this is compiled.
-    fn runs_of<const WIDTH: usize>(
-        &mut self,
-        keys: &[u64],
-        first: usize,
-        runs: &mut Vec<Run>,
-    ) -> Result<()> {
-        let width = if WIDTH == 0 { self.width } else { WIDTH };
-        let mut rows = keys.chunks_exact(width).enumerate();
-        let Some((_, mut key)) = rows.next() else { return Ok(()) };
-        let mut start = 0;
-        for (row, next) in rows {
-            if !same(key, next) {
-                self.run(first + start..first + row, key, runs)?;
-                (start, key) = (row, next);
+    /// The groups of rows with these keys.
+    ///
+    /// Rows that are where the hints say, nearly all, are one loop, and any other row
+    /// interrupts it: a guest's compiler has few registers to give.
+    pub(crate) fn groups(&mut self, keys: &[u64], groups: &mut [u32]) -> Result<()> {
+        let mut done = 0;
+        while done < groups.len() {
+            let (keys, groups) = (&keys[done * self.width..], &mut groups[done..]);
+            let hinted = match self.width {
+                1 => self.hinted::<1>(keys, groups),
+                2 => self.hinted::<2>(keys, groups),
+                3 => self.hinted::<3>(keys, groups),
+                _ => 0,
+            };
+            if let Some(group) = groups.get_mut(hinted) {
+                let key = &keys[hinted * self.width..(hinted + 1) * self.width];
+                *group = self.find(key)?;
+                let place = self.hints.place(key[0]);
+                self.hints.groups[place] = *group;
             }
-        }
-        self.run(first + start..first + keys.len() / width, key, runs)
-    }
-
-    #[inline(always)]
-    fn run(&mut self, rows: Range<usize>, key: &[u64], runs: &mut Vec<Run>) -> Result<()> {
-        let hint = *self.hints.at(key) as usize;
-        let hinted = self.words.get(hint * key.len()..(hint + 1) * key.len());
-        let group = match hinted {
-            Some(hinted) if same(hinted, key) => hint,
-            _ => {
-                let group = self.find(key)?;
-                *self.hints.at(key) = group as u32;
-                group
-            }
-        };
-        match runs.last_mut() {
-            // Where one part of a batch ends and the next one begins.
-            Some(last) if last.group == group => last.rows.end = rows.end,
-            _ => runs.push(Run { rows, group }),
+            done += hinted + 1;
         }
         Ok(())
     }
 
-    #[inline(always)]
-    fn find(&mut self, key: &[u64]) -> Result<usize> {
+    /// The groups of rows up to the first that is not where its hint says, and how many
+    /// these are.
+    #[inline(never)]
+    fn hinted<const WIDTH: usize>(&self, keys: &[u64], groups: &mut [u32]) -> usize {
+        let (known, _) = self.words.as_chunks::<WIDTH>();
+        let (keys, _) = keys.as_chunks::<WIDTH>();
+        for (row, (key, group)) in keys.iter().zip(groups).enumerate() {
+            let hint = self.hints.groups[self.hints.place(key[0])];
+            match known.get(hint as usize) {
+                Some(known) if same(known, key) => *group = hint,
+                _ => return row,
+            }
+        }
+        keys.len()
+    }
+
+    fn find(&mut self, key: &[u64]) -> Result<u32> {
         let last = self.slots.len() - 1;
         let mut at = place(key, self.shift);
         loop {
@@ -166,14 +172,14 @@ impl Table {
             }
             let start = group as usize * key.len();
             if same(&self.words[start..start + key.len()], key) {
-                return Ok(group as usize);
+                return Ok(group);
             }
             at += 1;
         }
     }
 
     #[cold]
-    fn add(&mut self, key: &[u64]) -> Result<usize> {
+    fn add(&mut self, key: &[u64]) -> Result<u32> {
         let group = self.len();
         if group >= FREE as usize {
             return Err(Error::exhausted("more than four billion groups"));
@@ -186,7 +192,7 @@ impl Table {
         } else {
             place_in(&mut self.slots, group as u32, key, self.shift);
         }
-        Ok(group)
+        Ok(group as u32)
     }
 
     fn place_all(&mut self) {
