@@ -1,13 +1,13 @@
 //! One bar for each group.
 
-use std::ops::Range;
-
-use arrow_array::{Array, Float64Array};
-use arrow_buffer::NullBuffer;
+use arrow_array::Float64Array;
+use arrow_buffer::{NullBuffer, ScalarBuffer};
 use tidelake_groups::Run;
 
-/// A bar; without meaning while `count` is 0.
+/// A bar; without meaning while `count` is 0. In one line of the cache, since in ticks
+/// of many symbols each row changes another one.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(align(64))]
 pub(crate) struct Bar {
     pub(crate) open: f64,
     pub(crate) high: f64,
@@ -32,21 +32,6 @@ impl Bar {
     };
 }
 
-/// Rows to add: ticks, bars or partials. Ticks are bars of one price.
-pub(crate) struct Rows<'a> {
-    pub(crate) open: &'a [f64],
-    pub(crate) high: &'a [f64],
-    pub(crate) low: &'a [f64],
-    pub(crate) close: &'a [f64],
-    pub(crate) open_ts: &'a [i64],
-    pub(crate) close_ts: &'a [i64],
-    pub(crate) volume: Option<&'a Float64Array>,
-    /// Rows behind each row; one where it is not said.
-    pub(crate) count: Option<&'a [i64]>,
-    /// Rows without a price are not.
-    pub(crate) valid: Option<&'a NullBuffer>,
-}
-
 /// The bars of all groups.
 #[derive(Debug, Default)]
 pub(crate) struct Bars(Vec<Bar>);
@@ -61,51 +46,57 @@ impl Bars {
         &self.0[group]
     }
 
-    /// Adds the rows of some runs. Whether they are `TICKS`, whose four prices and two
-    /// times are one, is known when this is compiled: then a tick is one price.
-    pub(crate) fn add<const TICKS: bool>(&mut self, runs: &[Run], rows: &Rows<'_>) {
+    /// Adds the rows of some runs, each of which is a bar itself: of a tick all prices and
+    /// both times are one, and that is known when this is compiled. The bar is a local
+    /// while it grows, so that the loop runs on registers.
+    #[inline]
+    pub(crate) fn add(&mut self, runs: &[Run], row: impl Fn(usize) -> Bar) {
         for run in runs {
-            self.add_run::<TICKS>(run.group, run.rows.clone(), rows);
+            let mut bar = self.0[run.group];
+            for i in run.rows.clone() {
+                bar.add(row(i));
+            }
+            self.0[run.group] = bar;
         }
     }
+}
 
-    /// The bar is a local while it grows, so that the loop runs on registers.
+impl Bar {
     #[inline(always)]
-    fn add_run<const TICKS: bool>(&mut self, group: usize, range: Range<usize>, rows: &Rows<'_>) {
-        let mut bar = self.0[group];
-        for i in range {
-            if rows.valid.is_some_and(|valid| valid.is_null(i)) {
-                continue;
-            }
-            let open = rows.open[i];
-            let (high, low, close) = match TICKS {
-                true => (open, open, open),
-                false => (rows.high[i], rows.low[i], rows.close[i]),
-            };
-            if open.is_nan() || high.is_nan() || low.is_nan() || close.is_nan() {
-                continue;
-            }
-            let opens = rows.open_ts[i];
-            let closes = if TICKS { opens } else { rows.close_ts[i] };
-            if bar.count == 0 || opens < bar.open_ts || (opens == bar.open_ts && open < bar.open) {
-                (bar.open, bar.open_ts) = (open, opens);
-            }
-            if bar.count == 0
-                || closes > bar.close_ts
-                || (closes == bar.close_ts && close > bar.close)
-            {
-                (bar.close, bar.close_ts) = (close, closes);
-            }
-            // Neither is NaN. `max` and `min` would look for that, in a guest with a call.
-            bar.high = if high > bar.high { high } else { bar.high };
-            bar.low = if low < bar.low { low } else { bar.low };
-            bar.count += rows.count.map_or(1, |count| count[i]);
-            if let Some(volume) = rows.volume
-                && volume.is_valid(i)
-            {
-                bar.volume += volume.value(i);
-            }
+    fn add(&mut self, row: Self) {
+        if row.open.is_nan() || row.high.is_nan() || row.low.is_nan() || row.close.is_nan() {
+            return;
         }
-        self.0[group] = bar;
+        let first = self.count == 0;
+        if first
+            || row.open_ts < self.open_ts
+            || (row.open_ts == self.open_ts && row.open < self.open)
+        {
+            (self.open, self.open_ts) = (row.open, row.open_ts);
+        }
+        if first
+            || row.close_ts > self.close_ts
+            || (row.close_ts == self.close_ts && row.close > self.close)
+        {
+            (self.close, self.close_ts) = (row.close, row.close_ts);
+        }
+        // None is NaN. `max` and `min` would look for that, in a guest with a call.
+        self.high = if row.high > self.high { row.high } else { self.high };
+        self.low = if row.low < self.low { row.low } else { self.low };
+        self.count += row.count;
+        self.volume += row.volume;
     }
+}
+
+/// The values of a column, and `missing` where there is none.
+pub(crate) fn values(
+    array: &Float64Array,
+    valid: Option<&NullBuffer>,
+    missing: f64,
+) -> ScalarBuffer<f64> {
+    let Some(valid) = valid.filter(|valid| valid.null_count() > 0) else {
+        return array.values().clone();
+    };
+    let values = array.values().iter().zip(valid);
+    values.map(|(value, valid)| if valid { *value } else { missing }).collect()
 }
