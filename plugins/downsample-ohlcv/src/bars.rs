@@ -80,8 +80,9 @@ impl Bar {
         {
             (self.close, self.close_ts) = (row.close, row.close_ts);
         }
-        // None is NaN. `max` and `min` would look for that, in a guest with a call.
-        self.high = if row.high > self.high { row.high } else { self.high };
+        // None is NaN. `max` and `min` would look for that, in a guest with a call, and these
+        // two comparisons are what becomes one instruction there.
+        self.high = if self.high < row.high { row.high } else { self.high };
         self.low = if row.low < self.low { row.low } else { self.low };
         self.count += row.count;
         self.volume += row.volume;

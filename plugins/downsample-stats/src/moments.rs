@@ -85,7 +85,7 @@ impl Moments {
     /// None is NaN; `min` and `max` would look for that, in a guest with a call.
     fn take_extremes(&mut self, min: f64, max: f64) {
         self.min = if min < self.min { min } else { self.min };
-        self.max = if max > self.max { max } else { self.max };
+        self.max = if self.max < max { max } else { self.max };
     }
 
     pub(crate) fn mean(&self) -> f64 {

@@ -76,7 +76,9 @@ impl<T: ByteViewType> Texts for &GenericByteViewArray<T> {
     }
 }
 
+/// Without a branch: which texts are longer nothing foretells.
 #[inline(always)]
 fn word_of(read: u64, len: usize) -> u64 {
-    if len <= ONE { one_word(read, len) } else { LONGER }
+    let longer = 0_u64.wrapping_sub(u64::from(len > ONE));
+    one_word(read, len) & !longer | LONGER & longer
 }
