@@ -217,6 +217,14 @@ impl Integers<'_> {
             Values::Eight(bits) => put(to, &bits[rows], shift, nulls),
         }
     }
+
+    /// Puts a bit for nulls among some rows into their words of flags, which begin here.
+    pub(crate) fn put_flags(&self, rows: Range<usize>, from: &mut [u64], width: usize, bit: usize) {
+        let Some(nulls) = &self.nulls else { return };
+        let words = from.iter_mut().step_by(width);
+        let nulls = nulls.slice(rows.start, rows.len());
+        words.zip(&nulls).for_each(|(word, valid)| *word |= u64::from(!valid) << bit);
+    }
 }
 
 /// Of its own, so that the loop has the registers.

@@ -7,7 +7,8 @@ use tidelake_sdk::{Error, ErrorKind, Result};
 
 use crate::column::{Column, Place};
 use crate::order::{By, Order, Ranks, sorted};
-use crate::table::{Run, Table, append_runs};
+use crate::runs::{Run, append_runs};
+use crate::table::Table;
 
 /// Rows whose words are made at a time: they stay in the nearest cache.
 const ROWS: usize = 1024;
@@ -94,10 +95,8 @@ impl Groups {
             self.keys.resize(part.len() * width, 0);
             for (bit, (column, place)) in columns.iter().zip(&self.places).enumerate() {
                 column.put(part.clone(), &mut self.keys, width, *place);
-                if let (Some(nulls), Some(word)) = (&column.nulls, self.flags) {
-                    let flags = self.keys[word..].iter_mut().step_by(width);
-                    let nulls = nulls.slice(part.start, part.len());
-                    flags.zip(&nulls).for_each(|(word, valid)| *word |= u64::from(!valid) << bit);
+                if let Some(flags) = self.flags {
+                    column.put_flags(part.clone(), &mut self.keys[flags..], width, bit);
                 }
             }
             self.found.resize(part.len(), 0);

@@ -12,21 +12,23 @@
 //! | B | X | 09:00 | | 1, 0 | 09:00 | → | 3..4 | 2 |
 //! | A | X | 09:00 | | 0, 0 | 09:00 | → | 4..5 | 0 |
 //!
-//! Neighbours with equal words are a run, and each run is looked up once, by its
-//! words. So data in the order of its series costs almost nothing here, and of ticks of
-//! many symbols, where every row is a run, a row costs a few loads, one multiplication a
-//! word, and no call: calls, short copies and comparisons of bytes are what a guest pays
-//! twice for.
+//! Each row is looked up by its words, where the row before of the same series was found,
+//! and neighbours in one group are a run. So data in the order of its series costs almost
+//! nothing here, and of ticks of many symbols, where every row is a run, a row costs a few
+//! loads and no call: calls, short copies and comparisons of bytes are what a guest pays
+//! twice for. The aggregation itself works on slices.
 //!
 //! In the end the words are sorted, and turned back into columns.
 
 mod column;
 mod groups;
+mod hints;
 mod order;
 mod roles;
+mod runs;
 mod table;
 mod texts;
 
 pub use groups::Groups;
 pub use roles::{Keys, check_names, number_column, numbers, times, to_times};
-pub use table::Run;
+pub use runs::Run;

@@ -1,34 +1,8 @@
 //! Keys of a few words, numbered.
 
-use std::ops::Range;
-
 use tidelake_sdk::{Error, Result};
 
-/// Neighbouring rows of one group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
-    /// The rows.
-    pub rows: Range<usize>,
-    /// Their group, numbered from 0 in the order of first sight.
-    pub group: usize,
-}
-
-/// Appends the runs of rows with these groups, the first of which is row `first`, to those
-/// of the rows before.
-#[inline(never)]
-pub(crate) fn append_runs(groups: &[u32], first: usize, runs: &mut Vec<Run>) {
-    let Some(group) = groups.first() else { return };
-    let mut run = runs.pop().unwrap_or(Run { rows: first..first, group: *group as usize });
-    for (row, group) in (first..).zip(groups) {
-        if *group as usize != run.group {
-            run.rows.end = row;
-            runs.push(run);
-            run = Run { rows: row..row, group: *group as usize };
-        }
-    }
-    run.rows.end = first + groups.len();
-    runs.push(run);
-}
+use crate::hints::Hints;
 
 /// Groups by the words of their keys: open addressing, at most half full.
 pub(crate) struct Table {
@@ -43,29 +17,6 @@ pub(crate) struct Table {
     hints: Hints,
 }
 
-/// Where to look first: the group that was last found for a key with this first word.
-///
-/// The first word is of codes, and codes are dense: they are the place themselves, without
-/// a hash and mostly without another key in it. So a series stays found while its bucket
-/// stays the same.
-struct Hints {
-    /// A power of two of them; any group, since its key is compared.
-    groups: Vec<u32>,
-    /// Bits of the lower half of the word.
-    low: u32,
-}
-
-impl Hints {
-    const MOST: u32 = 16;
-
-    #[inline(always)]
-    fn place(&self, word: u64) -> usize {
-        // Bit 0 of the higher half comes after the last one of the lower.
-        let place = word ^ (word >> (32 - self.low));
-        place as usize & (self.groups.len() - 1)
-    }
-}
-
 /// No group.
 const FREE: u32 = u32::MAX;
 const FIRST_SLOTS: usize = 64;
@@ -74,8 +25,8 @@ impl Table {
     /// For keys of so many words, at least one.
     pub(crate) fn new(width: usize) -> Self {
         let shift = 64 - FIRST_SLOTS.ilog2();
-        let hints = Hints { groups: vec![0], low: 0 };
-        Self { width, words: Vec::new(), slots: vec![FREE; FIRST_SLOTS], shift, hints }
+        let (words, slots) = (Vec::new(), vec![FREE; FIRST_SLOTS]);
+        Self { width, words, slots, shift, hints: Hints::new() }
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -114,11 +65,7 @@ impl Table {
 
     /// Prepares for first words that have values of so many bits in either half.
     pub(crate) fn expect(&mut self, low: u32, high: u32) {
-        self.hints.low = low.min(Hints::MOST);
-        let hints = 1 << (low + high).min(Hints::MOST);
-        if hints > self.hints.groups.len() {
-            self.hints.groups.resize(hints, 0);
-        }
+        self.hints.expect(low, high);
     }
 
     /// The groups of rows with these keys.
@@ -133,13 +80,12 @@ impl Table {
                 1 => self.hinted::<1>(keys, groups),
                 2 => self.hinted::<2>(keys, groups),
                 3 => self.hinted::<3>(keys, groups),
-                _ => 0,
+                _ => self.hinted_of_any_width(keys, groups),
             };
             if let Some(group) = groups.get_mut(hinted) {
                 let key = &keys[hinted * self.width..(hinted + 1) * self.width];
                 *group = self.find(key)?;
-                let place = self.hints.place(key[0]);
-                self.hints.groups[place] = *group;
+                self.hints.set(key[0], *group);
             }
             done += hinted + 1;
         }
@@ -153,13 +99,27 @@ impl Table {
         let (known, _) = self.words.as_chunks::<WIDTH>();
         let (keys, _) = keys.as_chunks::<WIDTH>();
         for (row, (key, group)) in keys.iter().zip(groups).enumerate() {
-            let hint = self.hints.groups[self.hints.place(key[0])];
+            let hint = self.hints.get(key[0]);
             match known.get(hint as usize) {
                 Some(known) if same(known, key) => *group = hint,
                 _ => return row,
             }
         }
         keys.len()
+    }
+
+    /// The same, for keys of many words.
+    fn hinted_of_any_width(&self, keys: &[u64], groups: &mut [u32]) -> usize {
+        let rows = groups.len();
+        for (row, (key, group)) in keys.chunks_exact(self.width).zip(groups).enumerate() {
+            let hint = self.hints.get(key[0]);
+            let start = hint as usize * self.width;
+            match self.words.get(start..start + self.width) {
+                Some(known) if same(known, key) => *group = hint,
+                _ => return row,
+            }
+        }
+        rows
     }
 
     fn find(&mut self, key: &[u64]) -> Result<u32> {
