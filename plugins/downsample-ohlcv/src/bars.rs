@@ -62,6 +62,19 @@ impl Bars {
 }
 
 impl Bar {
+    /// A row: its open, high, low and close, when it opened and closed, how many rows are
+    /// behind it, and its volume if it has one.
+    #[inline(always)]
+    pub(crate) fn row(
+        [open, high, low, close]: [f64; 4],
+        [open_ts, close_ts]: [i64; 2],
+        count: i64,
+        volume: Option<&f64>,
+    ) -> Self {
+        let volume = volume.copied().unwrap_or_default();
+        Self { open, high, low, close, volume, count, open_ts, close_ts }
+    }
+
     #[inline(always)]
     fn add(&mut self, row: Self) {
         if row.open.is_nan() || row.high.is_nan() || row.low.is_nan() || row.close.is_nan() {

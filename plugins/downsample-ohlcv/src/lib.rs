@@ -134,30 +134,12 @@ impl Downsampler for Ohlcv {
         self.bars.grow(self.keys.groups.len());
         let (open, times, volume) = (&open[..], &times.values()[..], &volume[..]);
         if self.prices == [self.prices[0]; 4] {
-            self.bars.add(&runs, |i| {
-                let (price, time) = (open[i], times[i]);
-                let volume = volume.get(i).copied().unwrap_or_default();
-                Bar {
-                    open: price,
-                    high: price,
-                    low: price,
-                    close: price,
-                    volume,
-                    count: 1,
-                    open_ts: time,
-                    close_ts: time,
-                }
-            });
+            self.bars.add(&runs, |i| Bar::row([open[i]; 4], [times[i]; 2], 1, volume.get(i)));
         } else {
-            self.bars.add(&runs, |i| Bar {
-                open: open[i],
-                high: high.values()[i],
-                low: low.values()[i],
-                close: close.values()[i],
-                volume: volume.get(i).copied().unwrap_or_default(),
-                count: 1,
-                open_ts: times[i],
-                close_ts: times[i],
+            let (high, low, close) = (high.values(), low.values(), close.values());
+            self.bars.add(&runs, |i| {
+                let prices = [open[i], high[i], low[i], close[i]];
+                Bar::row(prices, [times[i]; 2], 1, volume.get(i))
             });
         }
         Ok(())
@@ -176,15 +158,10 @@ impl Downsampler for Ohlcv {
         let open = bars::values(&open, open.nulls(), f64::NAN);
         let volume = volumes(volume.as_ref());
         self.bars.grow(self.keys.groups.len());
-        self.bars.add(&runs, |i| Bar {
-            open: open[i],
-            high: high.values()[i],
-            low: low.values()[i],
-            close: close.values()[i],
-            volume: volume.get(i).copied().unwrap_or_default(),
-            count: count.values()[i],
-            open_ts: open_ts.values()[i],
-            close_ts: close_ts.values()[i],
+        self.bars.add(&runs, |i| {
+            let prices = [open[i], high.value(i), low.value(i), close.value(i)];
+            let times = [open_ts.value(i), close_ts.value(i)];
+            Bar::row(prices, times, count.value(i), volume.get(i))
         });
         Ok(())
     }
