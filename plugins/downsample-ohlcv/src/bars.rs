@@ -1,12 +1,13 @@
 //! One bar for each group.
 
-use std::ops::Range;
+use arrow_array::Float64Array;
+use arrow_buffer::{NullBuffer, ScalarBuffer};
+use tidelake_groups::Run;
 
-use arrow_array::{Array, Float64Array};
-use arrow_buffer::NullBuffer;
-
-/// A bar; without meaning while `count` is 0.
+/// A bar; without meaning while `count` is 0. In one line of the cache, since in ticks
+/// of many symbols each row changes another one.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(align(64))]
 pub(crate) struct Bar {
     pub(crate) open: f64,
     pub(crate) high: f64,
@@ -31,21 +32,6 @@ impl Bar {
     };
 }
 
-/// Rows to add: ticks, bars or partials. Ticks are bars of one price.
-pub(crate) struct Rows<'a> {
-    pub(crate) open: &'a [f64],
-    pub(crate) high: &'a [f64],
-    pub(crate) low: &'a [f64],
-    pub(crate) close: &'a [f64],
-    pub(crate) open_ts: &'a [i64],
-    pub(crate) close_ts: &'a [i64],
-    pub(crate) volume: Option<&'a Float64Array>,
-    /// Rows behind each row; one where it is not said.
-    pub(crate) count: Option<&'a [i64]>,
-    /// Rows without a price are not.
-    pub(crate) valid: Option<&'a NullBuffer>,
-}
-
 /// The bars of all groups.
 #[derive(Debug, Default)]
 pub(crate) struct Bars(Vec<Bar>);
@@ -60,37 +46,71 @@ impl Bars {
         &self.0[group]
     }
 
-    /// Adds rows of one group. The bar is a local while it grows, so that the loop
-    /// runs on registers.
-    pub(crate) fn add(&mut self, group: usize, range: Range<usize>, rows: &Rows<'_>) {
-        let mut bar = self.0[group];
-        for i in range {
-            if rows.valid.is_some_and(|valid| valid.is_null(i)) {
-                continue;
+    /// Adds the rows of some runs, each of which is a bar itself: of a tick all prices and
+    /// both times are one, and that is known when this is compiled. The bar is a local
+    /// while it grows, so that the loop runs on registers.
+    #[inline]
+    pub(crate) fn add(&mut self, runs: &[Run], row: impl Fn(usize) -> Bar) {
+        for run in runs {
+            let mut bar = self.0[run.group];
+            for i in run.rows.clone() {
+                bar.add(row(i));
             }
-            let (open, high, low, close) = (rows.open[i], rows.high[i], rows.low[i], rows.close[i]);
-            if open.is_nan() || high.is_nan() || low.is_nan() || close.is_nan() {
-                continue;
-            }
-            let (opens, closes) = (rows.open_ts[i], rows.close_ts[i]);
-            if bar.count == 0 || opens < bar.open_ts || (opens == bar.open_ts && open < bar.open) {
-                (bar.open, bar.open_ts) = (open, opens);
-            }
-            if bar.count == 0
-                || closes > bar.close_ts
-                || (closes == bar.close_ts && close > bar.close)
-            {
-                (bar.close, bar.close_ts) = (close, closes);
-            }
-            bar.high = bar.high.max(high);
-            bar.low = bar.low.min(low);
-            bar.count += rows.count.map_or(1, |count| count[i]);
-            if let Some(volume) = rows.volume
-                && volume.is_valid(i)
-            {
-                bar.volume += volume.value(i);
-            }
+            self.0[run.group] = bar;
         }
-        self.0[group] = bar;
     }
+}
+
+impl Bar {
+    /// A row: its open, high, low and close, when it opened and closed, how many rows are
+    /// behind it, and its volume if it has one.
+    #[inline(always)]
+    pub(crate) fn row(
+        [open, high, low, close]: [f64; 4],
+        [open_ts, close_ts]: [i64; 2],
+        count: i64,
+        volume: Option<&f64>,
+    ) -> Self {
+        let volume = volume.copied().unwrap_or_default();
+        Self { open, high, low, close, volume, count, open_ts, close_ts }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, row: Self) {
+        if row.open.is_nan() || row.high.is_nan() || row.low.is_nan() || row.close.is_nan() {
+            return;
+        }
+        let first = self.count == 0;
+        if first
+            || row.open_ts < self.open_ts
+            || (row.open_ts == self.open_ts && row.open < self.open)
+        {
+            (self.open, self.open_ts) = (row.open, row.open_ts);
+        }
+        if first
+            || row.close_ts > self.close_ts
+            || (row.close_ts == self.close_ts && row.close > self.close)
+        {
+            (self.close, self.close_ts) = (row.close, row.close_ts);
+        }
+        // None is NaN. `max` and `min` would look for that, in a guest with a call, and these
+        // two comparisons are what becomes one instruction there.
+        self.high = if self.high < row.high { row.high } else { self.high };
+        self.low = if row.low < self.low { row.low } else { self.low };
+        self.count += row.count;
+        self.volume += row.volume;
+    }
+}
+
+/// The values of a column, and `missing` where there is none.
+pub(crate) fn values(
+    array: &Float64Array,
+    valid: Option<&NullBuffer>,
+    missing: f64,
+) -> ScalarBuffer<f64> {
+    let Some(valid) = valid.filter(|valid| valid.null_count() > 0) else {
+        return array.values().clone();
+    };
+    let values = array.values().iter().zip(valid);
+    values.map(|(value, valid)| if valid { *value } else { missing }).collect()
 }

@@ -35,14 +35,14 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array};
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tidelake_groups::{Keys, check_names, number_column, numbers, times, to_times};
 use tidelake_sdk::{Batch, Column, Downsampler, Error, Output, Result, Roles};
 
-use bars::{Bars, Rows};
+use bars::{Bar, Bars};
 
 /// Rows of a batch that is emitted.
 const ROWS: usize = 64 << 10;
@@ -128,20 +128,19 @@ impl Downsampler for Ohlcv {
             .into_iter()
             .map(|prices| prices.nulls())
             .fold(times.nulls().cloned(), |all, nulls| NullBuffer::union(all.as_ref(), nulls));
+        // A row without a price is one with a price that is NaN.
+        let open = bars::values(&open, valid.as_ref(), f64::NAN);
+        let volume = volumes(volume.as_ref());
         self.bars.grow(self.keys.groups.len());
-        let rows = Rows {
-            open: open.values(),
-            high: high.values(),
-            low: low.values(),
-            close: close.values(),
-            open_ts: times.values(),
-            close_ts: times.values(),
-            volume: volume.as_ref(),
-            count: None,
-            valid: valid.as_ref(),
-        };
-        for run in runs {
-            self.bars.add(run.group, run.rows, &rows);
+        let (open, times, volume) = (&open[..], &times.values()[..], &volume[..]);
+        if self.prices == [self.prices[0]; 4] {
+            self.bars.add(&runs, |i| Bar::row([open[i]; 4], [times[i]; 2], 1, volume.get(i)));
+        } else {
+            let (high, low, close) = (high.values(), low.values(), close.values());
+            self.bars.add(&runs, |i| {
+                let prices = [open[i], high[i], low[i], close[i]];
+                Bar::row(prices, [times[i]; 2], 1, volume.get(i))
+            });
         }
         Ok(())
     }
@@ -156,21 +155,14 @@ impl Downsampler for Ohlcv {
         let after = 4 + usize::from(volume.is_some());
         let count = columns[after].as_primitive::<Int64Type>();
         let (open_ts, close_ts) = (times(&columns[after + 1])?, times(&columns[after + 2])?);
+        let open = bars::values(&open, open.nulls(), f64::NAN);
+        let volume = volumes(volume.as_ref());
         self.bars.grow(self.keys.groups.len());
-        let rows = Rows {
-            open: open.values(),
-            high: high.values(),
-            low: low.values(),
-            close: close.values(),
-            open_ts: open_ts.values(),
-            close_ts: close_ts.values(),
-            volume: volume.as_ref(),
-            count: Some(count.values()),
-            valid: open.nulls(),
-        };
-        for run in runs {
-            self.bars.add(run.group, run.rows, &rows);
-        }
+        self.bars.add(&runs, |i| {
+            let prices = [open[i], high.value(i), low.value(i), close.value(i)];
+            let times = [open_ts.value(i), close_ts.value(i)];
+            Bar::row(prices, times, count.value(i), volume.get(i))
+        });
         Ok(())
     }
 
@@ -191,10 +183,10 @@ impl Bars {
     /// The columns after the keys.
     fn columns(&self, groups: &[u32], with_volume: bool, time: &DataType) -> Result<Vec<ArrayRef>> {
         let bars = || groups.iter().map(|group| self.get(*group as usize));
-        let price = |value: fn(&bars::Bar) -> f64| -> ArrayRef {
+        let price = |value: fn(&Bar) -> f64| -> ArrayRef {
             Arc::new(bars().map(|b| (b.count > 0).then(|| value(b))).collect::<Float64Array>())
         };
-        let instant = |value: fn(&bars::Bar) -> i64| {
+        let instant = |value: fn(&Bar) -> i64| {
             to_times(bars().map(|b| (b.count > 0).then(|| value(b))).collect::<Int64Array>(), time)
         };
         let mut columns =
@@ -207,6 +199,11 @@ impl Bars {
         columns.push(instant(|b| b.close_ts)?);
         Ok(columns)
     }
+}
+
+/// A row's volume, nothing where it has none; no rows without a column.
+fn volumes(volume: Option<&Float64Array>) -> ScalarBuffer<f64> {
+    volume.map_or_else(|| Vec::new().into(), |volume| bars::values(volume, volume.nulls(), 0.0))
 }
 
 fn prices(input: &Schema, options: &OhlcvOptions) -> Result<[usize; 4]> {

@@ -43,8 +43,7 @@ impl Moments {
             all.take_ends(value, time, value, time);
             all.count += 1;
             all.sum += value;
-            all.min = all.min.min(value);
-            all.max = all.max.max(value);
+            all.take_extremes(value, value);
         }
         let mean = all.mean();
         for i in rows.filter(counts) {
@@ -69,8 +68,7 @@ impl Moments {
         self.m2 += other.m2 + delta * delta * (a * b / (a + b));
         self.count += other.count;
         self.sum += other.sum;
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
+        self.take_extremes(other.min, other.max);
     }
 
     /// Must come before the count changes.
@@ -82,6 +80,12 @@ impl Moments {
         if empty || last_ts > self.last_ts || (last_ts == self.last_ts && last > self.last) {
             (self.last, self.last_ts) = (last, last_ts);
         }
+    }
+
+    /// None is NaN; `min` and `max` would look for that, in a guest with a call.
+    fn take_extremes(&mut self, min: f64, max: f64) {
+        self.min = if min < self.min { min } else { self.min };
+        self.max = if self.max < max { max } else { self.max };
     }
 
     pub(crate) fn mean(&self) -> f64 {

@@ -9,11 +9,12 @@ use arrow_array::types::{
     UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, make_array};
-use arrow_schema::{DataType, Field, Fields, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use num_traits::ToPrimitive;
 use tidelake_sdk::{Batch, Error, Result, Roles};
 
-use crate::table::{Groups, Run, plain};
+use crate::groups::Groups;
+use crate::runs::Run;
 
 /// The keys of a downsampler: its group columns, then the bucket.
 pub struct Keys {
@@ -58,8 +59,7 @@ impl Keys {
 
     /// The runs of a batch of raw rows.
     pub fn runs(&mut self, batch: &Batch<'_>) -> Result<Vec<Run>> {
-        let keys = batch.columns(&self.input)?;
-        self.groups.assign(&keys.iter().map(plain).collect::<Result<Vec<_>>>()?)
+        self.groups.assign(&batch.columns(&self.input)?)
     }
 
     /// The runs of a batch of partials, whose first columns are [`Keys::fields`].
@@ -75,12 +75,7 @@ impl Keys {
         // The bucket is the last key, so that groups sort before buckets, and the
         // first column.
         keys.rotate_right(1);
-        // The row format knows a timestamp's unit, and not always its zone.
-        let fields: Fields = self.fields.clone().into();
-        keys.into_iter()
-            .zip(&fields)
-            .map(|(key, field)| same_bytes(&key, field.data_type()))
-            .collect()
+        Ok(keys)
     }
 }
 

@@ -1,163 +1,197 @@
-//! The table of groups.
+//! Keys of a few words, numbered.
 
-use std::ops::Range;
-
-use ahash::RandomState;
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, UInt32Array};
-use arrow_ord::partition::partition;
-use arrow_row::{RowConverter, SortField};
-use arrow_schema::DataType;
-use arrow_select::take::take;
-use hashbrown::HashTable;
 use tidelake_sdk::{Error, Result};
 
-/// Neighbouring rows of one group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
-    /// The rows.
-    pub rows: Range<usize>,
-    /// Their group, numbered from 0 in the order of first sight.
-    pub group: usize,
-}
+use crate::hints::Hints;
 
-/// Groups by key.
-pub struct Groups {
-    converter: RowConverter,
-    /// Indexes into `ends`, found by the hash of the key.
-    table: HashTable<u32>,
+/// Groups by the words of their keys: open addressing, at most half full.
+pub(crate) struct Table {
+    /// Words of a key.
+    width: usize,
     /// All keys, one after the other.
-    bytes: Vec<u8>,
-    /// Where each key ends in `bytes`.
-    ends: Vec<usize>,
+    words: Vec<u64>,
+    /// Groups, where the hashes of their keys place them.
+    slots: Vec<u32>,
+    /// 64 less the logarithm of the number of slots.
+    shift: u32,
+    hints: Hints,
 }
 
-impl Groups {
-    /// A table for keys of these types, compared in this order.
-    pub fn new(types: impl IntoIterator<Item = DataType>) -> Result<Self> {
-        let fields = types.into_iter().map(SortField::new).collect();
-        let converter = RowConverter::new(fields)?;
-        Ok(Self { converter, table: HashTable::new(), bytes: Vec::new(), ends: Vec::new() })
+/// No group.
+const FREE: u32 = u32::MAX;
+const FIRST_SLOTS: usize = 64;
+
+impl Table {
+    /// For keys of so many words, at least one.
+    pub(crate) fn new(width: usize) -> Self {
+        let shift = 64 - FIRST_SLOTS.ilog2();
+        let (words, slots) = (Vec::new(), vec![FREE; FIRST_SLOTS]);
+        Self { width, words, slots, shift, hints: Hints::new() }
     }
 
-    /// Number of groups.
-    pub fn len(&self) -> usize {
-        self.ends.len()
+    pub(crate) fn width(&self) -> usize {
+        self.width
     }
 
-    /// Whether there is no group.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+    pub(crate) fn len(&self) -> usize {
+        self.words.len() / self.width
     }
 
-    /// Finds the group of every row, making those that are new.
-    pub fn assign(&mut self, keys: &[ArrayRef]) -> Result<Vec<Run>> {
-        let rows = keys.first().map_or(0, |key| key.len());
-        if rows == 0 {
-            return Ok(Vec::new());
+    /// The words of one place in the keys of all groups.
+    pub(crate) fn words(&self, word: usize) -> impl Iterator<Item = u64> {
+        self.words.chunks_exact(self.width).map(move |key| key[word])
+    }
+
+    /// One word of a group's key.
+    pub(crate) fn word(&self, group: u32, word: usize) -> u64 {
+        self.words[group as usize * self.width + word]
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.width);
+    }
+
+    /// Gives all keys one more word, which is 0.
+    pub(crate) fn widen(&mut self) {
+        let width = self.width + 1;
+        let mut words = Vec::with_capacity(self.len() * width);
+        for key in self.words.chunks_exact(self.width) {
+            words.extend_from_slice(key);
+            words.push(0);
         }
-        let ranges = partition(keys)?.ranges();
-        let firsts = UInt32Array::from_iter_values(ranges.iter().map(|run| run.start as u32));
-        let firsts = keys.iter().map(|key| take(key, &firsts, None)).collect::<Result<Vec<_>, _>>();
-        let rows = self.converter.convert_columns(&firsts?)?;
-        ranges
-            .into_iter()
-            .zip(&rows)
-            .map(|(rows, key)| Ok(Run { rows, group: self.group(key.data())? }))
-            .collect()
+        (self.words, self.width) = (words, width);
+        self.place_all();
     }
 
-    /// All groups in the order of their keys.
-    pub fn sorted(&self) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..self.ends.len() as u32).collect();
-        order.sort_unstable_by(|a, b| self.key(*a).cmp(self.key(*b)));
-        order
+    /// Prepares for first words that have values of so many bits in either half.
+    pub(crate) fn expect(&mut self, low: u32, high: u32) {
+        self.hints.expect(low, high);
     }
 
-    /// The keys of some groups, as columns.
-    pub fn keys(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        let parser = self.converter.parser();
-        Ok(self
-            .converter
-            .convert_rows(groups.iter().map(|group| parser.parse(self.key(*group))))?)
-    }
-
-    /// Forgets all groups.
-    pub fn clear(&mut self) {
-        self.table.clear();
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
-    fn key(&self, group: u32) -> &[u8] {
-        key(&self.bytes, &self.ends, group)
-    }
-
-    fn group(&mut self, wanted: &[u8]) -> Result<usize> {
-        let (bytes, ends) = (&self.bytes, &self.ends);
-        let hash = hash(wanted);
-        if let Some(group) = self.table.find(hash, |group| key(bytes, ends, *group) == wanted) {
-            return Ok(*group as usize);
+    /// The groups of rows with these keys.
+    ///
+    /// Rows that are where the hints say, nearly all, are one loop, and any other row
+    /// interrupts it: a guest's compiler has few registers to give.
+    pub(crate) fn groups(&mut self, keys: &[u64], groups: &mut [u32]) -> Result<()> {
+        let mut done = 0;
+        while done < groups.len() {
+            let (keys, groups) = (&keys[done * self.width..], &mut groups[done..]);
+            let hinted = match self.width {
+                1 => self.hinted::<1>(keys, groups),
+                2 => self.hinted::<2>(keys, groups),
+                3 => self.hinted::<3>(keys, groups),
+                _ => self.hinted_of_any_width(keys, groups),
+            };
+            if let Some(group) = groups.get_mut(hinted) {
+                let key = &keys[hinted * self.width..(hinted + 1) * self.width];
+                *group = self.find(key)?;
+                self.hints.set(key[0], *group);
+            }
+            done += hinted + 1;
         }
-        let group = u32::try_from(self.ends.len())
-            .map_err(|_| Error::exhausted("more than four billion groups"))?;
-        self.bytes.extend_from_slice(wanted);
-        self.ends.push(self.bytes.len());
-        let (bytes, ends) = (&self.bytes, &self.ends);
-        self.table.insert_unique(hash, group, |group| self::hash(key(bytes, ends, *group)));
-        Ok(group as usize)
+        Ok(())
+    }
+
+    /// The groups of rows up to the first that is not where its hint says, and how many
+    /// these are.
+    #[inline(never)]
+    fn hinted<const WIDTH: usize>(&self, keys: &[u64], groups: &mut [u32]) -> usize {
+        let (known, _) = self.words.as_chunks::<WIDTH>();
+        let (keys, _) = keys.as_chunks::<WIDTH>();
+        for (row, (key, group)) in keys.iter().zip(groups).enumerate() {
+            let hint = self.hints.get(key[0]);
+            match known.get(hint as usize) {
+                Some(known) if same(known, key) => *group = hint,
+                _ => return row,
+            }
+        }
+        keys.len()
+    }
+
+    /// The same, for keys of many words.
+    fn hinted_of_any_width(&self, keys: &[u64], groups: &mut [u32]) -> usize {
+        let rows = groups.len();
+        for (row, (key, group)) in keys.chunks_exact(self.width).zip(groups).enumerate() {
+            let hint = self.hints.get(key[0]);
+            let start = hint as usize * self.width;
+            match self.words.get(start..start + self.width) {
+                Some(known) if same(known, key) => *group = hint,
+                _ => return row,
+            }
+        }
+        rows
+    }
+
+    fn find(&mut self, key: &[u64]) -> Result<u32> {
+        let last = self.slots.len() - 1;
+        let mut at = place(key, self.shift);
+        loop {
+            let group = self.slots[at & last];
+            if group == FREE {
+                return self.add(key);
+            }
+            let start = group as usize * key.len();
+            if same(&self.words[start..start + key.len()], key) {
+                return Ok(group);
+            }
+            at += 1;
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, key: &[u64]) -> Result<u32> {
+        let group = self.len();
+        if group >= FREE as usize {
+            return Err(Error::exhausted("more than four billion groups"));
+        }
+        self.words.extend_from_slice(key);
+        if group >= self.slots.len() / 2 {
+            self.slots = vec![FREE; self.slots.len() * 2];
+            self.shift -= 1;
+            self.place_all();
+        } else {
+            place_in(&mut self.slots, group as u32, key, self.shift);
+        }
+        Ok(group as u32)
+    }
+
+    fn place_all(&mut self) {
+        self.slots.fill(FREE);
+        for (group, key) in self.words.chunks_exact(self.width).enumerate() {
+            place_in(&mut self.slots, group as u32, key, self.shift);
+        }
     }
 }
 
-fn key<'a>(bytes: &'a [u8], ends: &[usize], group: u32) -> &'a [u8] {
-    let group = group as usize;
-    let start = if group == 0 { 0 } else { ends[group - 1] };
-    &bytes[start..ends[group]]
+fn place_in(slots: &mut [u32], group: u32, key: &[u64], shift: u32) {
+    let last = slots.len() - 1;
+    let mut at = place(key, shift);
+    while slots[at & last] != FREE {
+        at += 1;
+    }
+    slots[at & last] = group;
 }
 
-/// Fixed seeds: the order of hashes never shows, and a plugin has no randomness to
-/// draw seeds from.
-fn hash(key: &[u8]) -> u64 {
-    RandomState::with_seeds(1, 2, 3, 4).hash_one(key)
-}
-
-/// A dictionary's values, one for each row; other arrays as they are.
-pub fn plain(array: &ArrayRef) -> Result<ArrayRef> {
-    match array.as_any_dictionary_opt() {
-        Some(dictionary) => Ok(take(dictionary.values(), dictionary.keys(), None)?),
-        None => Ok(array.clone()),
+/// Whether two keys of one width are equal. Of few words all are looked at, which is
+/// cheaper than a branch after each.
+#[inline(always)]
+fn same(a: &[u64], b: &[u64]) -> bool {
+    match (a, b) {
+        ([a], [b]) => a == b,
+        ([a0, a1], [b0, b1]) => (a0 ^ b0) | (a1 ^ b1) == 0,
+        ([a0, a1, a2], [b0, b1, b2]) => (a0 ^ b0) | (a1 ^ b1) | (a2 ^ b2) == 0,
+        _ => a == b,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use arrow_array::{Int64Array, StringArray};
-
-    use super::*;
-
-    fn keys(symbols: &[Option<&str>], buckets: &[i64]) -> Vec<ArrayRef> {
-        vec![
-            Arc::new(StringArray::from(symbols.to_vec())),
-            Arc::new(Int64Array::from(buckets.to_vec())),
-        ]
+/// The place of a key in a table of 2^(64 - `shift`) slots.
+#[inline(always)]
+fn place(key: &[u64], shift: u32) -> usize {
+    let mut mixed = 0_u64;
+    for word in key {
+        // Odd, without pattern: the fraction of √2. Of a product the high bits depend on
+        // all bits, and the next word shall see them in its low bits, too.
+        mixed = (mixed ^ (mixed >> 32) ^ word).wrapping_mul(0x6a09_e667_f3bc_c909);
     }
-
-    #[test]
-    fn runs_find_their_groups_across_batches_and_sort_by_key() {
-        let mut groups = Groups::new([DataType::Utf8, DataType::Int64]).unwrap();
-        let symbols = [Some("B"), Some("B"), Some("B"), None, Some("B")];
-        let runs = groups.assign(&keys(&symbols, &[9, 9, 5, 5, 9])).unwrap();
-        let found: Vec<_> = runs.iter().map(|run| (run.rows.clone(), run.group)).collect();
-        assert_eq!(found, [(0..2, 0), (2..3, 1), (3..4, 2), (4..5, 0)]);
-        let runs = groups.assign(&keys(&[Some("A"), None], &[9, 5])).unwrap();
-        assert_eq!((runs[0].group, runs[1].group), (3, 2));
-        let order = groups.sorted();
-        let sorted = groups.keys(&order).unwrap();
-        let expected = keys(&[None, Some("A"), Some("B"), Some("B")], &[5, 9, 5, 9]);
-        assert_eq!(sorted, expected);
-        groups.clear();
-        assert!(groups.is_empty() && groups.assign(&keys(&[], &[])).unwrap().is_empty());
-    }
+    (mixed >> shift) as usize
 }

@@ -8,7 +8,7 @@ use arrow_array::types::{ByteArrayType, ByteViewType};
 use arrow_array::{Array, GenericByteArray, GenericByteViewArray};
 use arrow_buffer::ArrowNativeType;
 
-use crate::short::{ONE, one_word};
+use crate::short::{LONGER, ONE, one_word};
 
 /// Rows of a block.
 pub(crate) const ROWS: usize = 512;
@@ -18,9 +18,10 @@ pub(crate) trait Texts {
     /// Number of rows.
     fn rows(&self) -> usize;
 
-    /// Writes the words of rows from `start`, one for each place, if all of them are texts
-    /// of one word. What is under nulls counts as a text here.
-    fn words(&self, start: usize, words: &mut [u64]) -> bool;
+    /// Writes the words of rows from `start`, one for each place, [`LONGER`] where a text
+    /// has more, and returns how many of these there are. What is under nulls counts as a
+    /// text here.
+    fn words(&self, start: usize, words: &mut [u64]) -> usize;
 
     /// The text of a row.
     fn text(&self, row: usize) -> &[u8];
@@ -32,20 +33,19 @@ impl<T: ByteArrayType> Texts for &GenericByteArray<T> {
     }
 
     #[inline]
-    fn words(&self, start: usize, words: &mut [u64]) -> bool {
+    fn words(&self, start: usize, words: &mut [u64]) -> usize {
         let (offsets, data) = (&self.value_offsets()[start..], self.value_data());
-        let mut lengths = 0;
+        let mut longer = 0;
         for (word, ends) in words.iter_mut().zip(offsets.windows(2)) {
             let (start, end) = (ends[0].as_usize(), ends[1].as_usize());
-            // The last texts of all are too near to the end.
-            let Some(read) = data.get(start..start.wrapping_add(8)).and_then(<[u8]>::first_chunk)
-            else {
-                return false;
+            *word = match data.get(start..start.wrapping_add(8)).and_then(<[u8]>::first_chunk) {
+                Some(read) => word_of(u64::from_le_bytes(*read), end - start),
+                // The last texts of all are too near to the end.
+                None => LONGER,
             };
-            lengths |= end - start;
-            *word = one_word(u64::from_le_bytes(*read), end - start);
+            longer += usize::from(*word == LONGER);
         }
-        lengths <= ONE
+        longer
     }
 
     #[inline]
@@ -60,19 +60,25 @@ impl<T: ByteViewType> Texts for &GenericByteViewArray<T> {
     }
 
     #[inline]
-    fn words(&self, start: usize, words: &mut [u64]) -> bool {
-        let mut lengths = 0;
+    fn words(&self, start: usize, words: &mut [u64]) -> usize {
+        let mut longer = 0;
         for (word, view) in words.iter_mut().zip(&self.views()[start..]) {
             // A view begins with its length, and a short one goes on with its bytes.
-            let len = *view as u32 as usize;
-            lengths |= len;
-            *word = one_word((view >> 32) as u64, len);
+            *word = word_of((view >> 32) as u64, *view as u32 as usize);
+            longer += usize::from(*word == LONGER);
         }
-        lengths <= ONE
+        longer
     }
 
     #[inline]
     fn text(&self, row: usize) -> &[u8] {
         self.value(row).as_ref()
     }
+}
+
+/// Without a branch: which texts are longer nothing foretells.
+#[inline(always)]
+fn word_of(read: u64, len: usize) -> u64 {
+    let longer = 0_u64.wrapping_sub(u64::from(len > ONE));
+    one_word(read, len) & !longer | LONGER & longer
 }

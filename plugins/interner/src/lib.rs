@@ -33,7 +33,7 @@ use hashbrown::HashTable;
 use tidelake_sdk::{Error, Result};
 
 use block::{ROWS, Texts};
-use short::{NONE, Table, Words};
+use short::{NONE, TWO, Table, Words};
 
 /// The code of rows without a value.
 pub const NULL: u32 = u32::MAX;
@@ -143,32 +143,46 @@ impl Interner {
         for (i, out) in codes[before..].chunks_mut(ROWS).enumerate() {
             let start = i * ROWS;
             let block = &mut words[..out.len()];
-            let one_word_each = texts.words(start, block);
+            let longer = texts.words(start, block);
             // What lies under nulls is not looked at any further: it must not show.
             if let Some(nulls) = nulls {
                 for (word, valid) in block.iter_mut().zip(&nulls.slice(start, out.len())) {
                     *word = if valid { *word } else { NONE };
                 }
             }
-            if one_word_each {
+            if longer <= out.len() / 4 {
                 self.block(texts, start, block, out);
             } else {
-                for (row, code) in (start..).zip(out) {
-                    if nulls.is_none_or(|nulls| nulls.is_valid(row)) {
-                        *code = self.code(texts.text(row));
-                    }
-                }
+                self.rows(texts, start, block, out);
             }
         }
     }
 
-    /// Codes of rows with texts of one word each.
+    /// Codes of rows with texts of which many have more than one word.
+    fn rows(&mut self, texts: &impl Texts, start: usize, block: &[u64], codes: &mut [u32]) {
+        let mut last: (&[u8], u32) = (&[], NULL);
+        for (row, (word, code)) in block.iter().zip(codes).enumerate() {
+            if *word == NONE {
+                continue;
+            }
+            let text = texts.text(start + row);
+            *code = match last {
+                // To compare is cheaper than to hash.
+                (before, code) if text.len() > TWO && before == text => code,
+                _ => self.code(text),
+            };
+            last = (text, *code);
+        }
+    }
+
+    /// Codes of rows with texts of which most have one word.
     fn block(&mut self, texts: &impl Texts, start: usize, block: &[u64], codes: &mut [u32]) {
         let mut done = 0;
         while done < block.len() {
             done += self.one.find_all(&block[done..], &mut codes[done..]);
             if done < block.len() {
-                codes[done] = self.add_short(texts.text(start + done));
+                // New, or longer.
+                codes[done] = self.code(texts.text(start + done));
                 done += 1;
             }
         }

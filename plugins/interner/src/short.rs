@@ -14,6 +14,9 @@ use crate::NULL;
 /// What no text has for words: free slots, and rows without a value.
 pub(crate) const NONE: u64 = u64::MAX;
 
+/// What no text has for its one word either: texts of more. It is in no table.
+pub(crate) const LONGER: u64 = u64::MAX - 1;
+
 /// The longest text of one word, in bytes.
 pub(crate) const ONE: usize = 7;
 /// The longest text of two words, in bytes.

@@ -2,7 +2,7 @@
 
 use arrow_array::Array;
 use arrow_schema::{DataType, Field, Fields, Schema, TimeUnit};
-use tidelake_groups::{Groups, Run, plain, times};
+use tidelake_groups::{Groups, Run, times};
 use tidelake_sdk::{Batch, Error, ErrorKind, Result};
 
 use crate::options::{FeaturesOptions, Late};
@@ -119,8 +119,7 @@ impl Series {
             self.newest.resize(1, i64::MIN);
             vec![all]
         } else {
-            let key = batch.columns(&self.key)?;
-            self.groups.assign(&key.iter().map(plain).collect::<Result<Vec<_>>>()?)?
+            self.groups.assign(&batch.columns(&self.key)?)?
         };
         self.newest.resize(self.groups.len().max(self.newest.len()), i64::MIN);
         Ok(runs)
