@@ -197,6 +197,10 @@ impl Interner {
     ) -> Result<()> {
         const UNSEEN: u32 = NULL - 1;
         let values = dictionary.values();
+        if values.is_empty() {
+            codes.resize(codes.len() + dictionary.len(), NULL);
+            return Ok(());
+        }
         let mut known = vec![UNSEEN; values.len()];
         if let Some(nulls) = values.nulls() {
             known.iter_mut().zip(nulls).for_each(|(code, valid)| {

@@ -84,6 +84,16 @@ fn dictionaries_are_their_values() {
 }
 
 #[test]
+fn a_dictionary_without_values_is_all_nulls() {
+    let keys = Int8Array::from(vec![None, None]);
+    let values = Arc::new(StringArray::from(Vec::<&str>::new()));
+    let array: ArrayRef = Arc::new(DictionaryArray::<Int8Type>::new(keys, values));
+    let (mut interner, mut codes) = (Interner::default(), Vec::new());
+    interner.codes(&array, &mut codes).unwrap();
+    assert_eq!((codes, interner.len()), (vec![NULL; 2], 0));
+}
+
+#[test]
 fn what_lies_under_nulls_does_not_show() {
     let hidden = StringArray::from(vec!["A", "hidden", "a hidden text that is long", "B"]);
     let (offsets, data, _) = hidden.into_parts();
