@@ -33,7 +33,7 @@ use hashbrown::HashTable;
 use tidelake_sdk::{Error, Result};
 
 use block::{ROWS, Texts};
-use short::{NONE, TWO, Table, Words};
+use short::{NONE, Table, Words};
 
 /// The code of rows without a value.
 pub const NULL: u32 = u32::MAX;
@@ -160,18 +160,20 @@ impl Interner {
 
     /// Codes of rows with texts of which many have more than one word.
     fn rows(&mut self, texts: &impl Texts, start: usize, block: &[u64], codes: &mut [u32]) {
-        let mut last: (&[u8], u32) = (&[], NULL);
+        let (mut last, mut last_words): ((&[u8], u32), _) = ((&[], NULL), None);
         for (row, (word, code)) in block.iter().zip(codes).enumerate() {
             if *word == NONE {
                 continue;
             }
             let text = texts.text(start + row);
-            *code = match last {
-                // To compare is cheaper than to hash.
-                (before, code) if text.len() > TWO && before == text => code,
-                _ => self.code(text),
+            // To compare is cheaper than to look up, and words are cheaper than bytes.
+            let words = short::words(text);
+            let same = match words {
+                Some(_) => words == last_words,
+                None => last_words.is_none() && last.0 == text,
             };
-            last = (text, *code);
+            *code = if same && last.1 != NULL { last.1 } else { self.code(text) };
+            (last, last_words) = ((text, *code), words);
         }
     }
 

@@ -54,7 +54,7 @@ pub(crate) fn words(text: &[u8]) -> Option<Words> {
 }
 
 /// A short text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Words {
     One([u64; 1]),
     Two([u64; 2]),
@@ -142,15 +142,36 @@ impl Table<1> {
     #[inline(never)]
     pub(crate) fn find_all(&self, words: &[u64], codes: &mut [u32]) -> usize {
         let (mut last, mut known) = (NONE, NULL);
-        for (row, (word, code)) in words.iter().zip(codes).enumerate() {
-            if *word != last {
-                let Some(found) = self.find([*word]) else { return row };
-                (last, known) = (*word, found);
+        let mut row = 0;
+        while row < words.len() {
+            // In a sorted column so many at once are what the row before is.
+            if let (Some(words), Some(codes)) =
+                (words[row..].first_chunk(), codes[row..].first_chunk_mut())
+                && all_are(words, last)
+            {
+                *codes = [known; AT_ONCE];
+                row += AT_ONCE;
+                continue;
             }
-            *code = known;
+            for (word, code) in words[row..].iter().zip(&mut codes[row..]).take(AT_ONCE) {
+                if *word != last {
+                    let Some(found) = self.find([*word]) else { return row };
+                    (last, known) = (*word, found);
+                }
+                *code = known;
+                row += 1;
+            }
         }
-        words.len()
+        row
     }
+}
+
+/// Rows that are compared without a branch for each.
+const AT_ONCE: usize = 8;
+
+#[inline(always)]
+fn all_are(words: &[u64; AT_ONCE], last: u64) -> bool {
+    words.iter().fold(0, |differ, word| differ | (word ^ last)) == 0
 }
 
 /// Where words are looked for in a table of 2^(64 - `shift`) slots: the high bits of a

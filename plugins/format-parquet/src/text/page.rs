@@ -19,9 +19,9 @@ pub(super) struct PageBuilder {
     /// Of the values themselves.
     bounds: Bounds,
     text_bytes: usize,
-    /// How often each code occurs, and which occur.
-    counts: Vec<u32>,
-    occurring: Vec<u32>,
+    /// Of each code: bytes of its text, and whether it is in the page.
+    lengths: Vec<u32>,
+    occurs: Vec<bool>,
 }
 
 /// A page before it is compressed.
@@ -45,8 +45,8 @@ impl PageBuilder {
             plain: Vec::new(),
             bounds: Bounds::default(),
             text_bytes: 0,
-            counts: Vec::new(),
-            occurring: Vec::new(),
+            lengths: Vec::new(),
+            occurs: Vec::new(),
         }
     }
 
@@ -147,24 +147,19 @@ impl PageBuilder {
         bytes[start - size_of::<u32>()..start].copy_from_slice(&length.to_le_bytes());
     }
 
-    /// Bytes and bounds of the values, by looking at each distinct one once.
+    /// Bytes and bounds of the values, looking at each distinct one once.
     fn look_at_codes(&mut self, interner: &Interner) {
-        self.counts.resize(interner.len().max(self.counts.len()), 0);
-        let mut rows = &self.codes[..];
-        while let Some(&code) = rows.first() {
-            let equal = rows.iter().take_while(|other| **other == code).count();
-            let count = &mut self.counts[code as usize];
-            if *count == 0 {
-                self.occurring.push(code);
-            }
-            *count += equal as u32;
-            rows = &rows[equal..];
+        let known = self.lengths.len()..interner.len();
+        self.lengths.extend(known.map(|code| interner.text(code as u32).len() as u32));
+        self.occurs.resize(interner.len(), false);
+        for code in &self.codes {
+            self.text_bytes += self.lengths[*code as usize] as usize;
+            self.occurs[*code as usize] = true;
         }
-        for code in self.occurring.drain(..) {
-            let text = interner.text(code);
-            self.bounds.add(text);
-            self.text_bytes +=
-                text.len() * std::mem::take(&mut self.counts[code as usize]) as usize;
+        for (code, occurs) in self.occurs.iter_mut().enumerate() {
+            if std::mem::take(occurs) {
+                self.bounds.add(interner.text(code as u32));
+            }
         }
     }
 }
