@@ -13,27 +13,26 @@
 //!
 //! Parquet's dictionaries, masks and groups are all made of this.
 //!
-//! Most of such texts are shorter than sixteen bytes, so these are two words: looked up
-//! without a call, without a loop over bytes and without a second look at the text
-//! itself, which costs a guest several times what it costs native code. Neighbours are
-//! often equal, and then not even looked up. Longer texts take the way of any hash
-//! table.
+//! Most of such texts are shorter than eight bytes, so these are one word ([`short`]):
+//! looked up without a call, without a loop over bytes and without a second look at the
+//! text itself, all of which cost a guest several times what they cost native code.
+//! Neighbours are often equal, and then not even looked up. Longer texts take the way of
+//! any hash table.
 
+mod block;
 mod short;
 
 use ahash::RandomState;
+use arrow_array::array::AnyDictionaryArray;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    BinaryViewType, ByteArrayType, ByteViewType, GenericBinaryType, GenericStringType,
-    StringViewType,
-};
-use arrow_array::{Array, ArrayRef, GenericByteArray, GenericByteViewArray};
-use arrow_buffer::ArrowNativeType;
+use arrow_array::{Array, ArrayRef};
+use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 use hashbrown::HashTable;
 use tidelake_sdk::{Error, Result};
 
-use short::{Short, Table};
+use block::{ROWS, Texts};
+use short::{NONE, Table, Words};
 
 /// The code of rows without a value.
 pub const NULL: u32 = u32::MAX;
@@ -41,7 +40,8 @@ pub const NULL: u32 = u32::MAX;
 /// Distinct texts and their codes.
 #[derive(Debug, Clone, Default)]
 pub struct Interner {
-    short: Table,
+    one: Table<1>,
+    two: Table<2>,
     /// Codes of longer texts.
     long: HashTable<u32>,
     /// All texts, one after the other.
@@ -79,7 +79,8 @@ impl Interner {
 
     /// Bytes that it keeps, besides itself.
     pub fn memory(&self) -> usize {
-        self.short.memory()
+        self.one.memory()
+            + self.two.memory()
             + self.long.allocation_size()
             + self.bytes.capacity()
             + self.ends.capacity() * size_of::<usize>()
@@ -92,7 +93,8 @@ impl Interner {
 
     /// Forgets all texts; codes begin at 0 again.
     pub fn clear(&mut self) {
-        self.short.clear();
+        self.one.clear();
+        self.two.clear();
         self.long.clear();
         self.bytes.clear();
         self.ends.clear();
@@ -106,18 +108,16 @@ impl Interner {
         if self.len() + array.len() >= NULL as usize {
             return Err(Error::exhausted("more than four billion distinct texts"));
         }
+        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
         match array.data_type() {
-            DataType::Utf8 => self.bytes_of::<GenericStringType<i32>>(array.as_bytes(), codes),
-            DataType::LargeUtf8 => self.bytes_of::<GenericStringType<i64>>(array.as_bytes(), codes),
-            DataType::Binary => self.bytes_of::<GenericBinaryType<i32>>(array.as_bytes(), codes),
-            DataType::LargeBinary => {
-                self.bytes_of::<GenericBinaryType<i64>>(array.as_bytes(), codes);
-            }
-            DataType::Utf8View => self.views_of::<StringViewType>(array.as_byte_view(), codes),
-            DataType::BinaryView => self.views_of::<BinaryViewType>(array.as_byte_view(), codes),
+            DataType::Utf8 => self.texts(&array.as_string::<i32>(), nulls, codes),
+            DataType::LargeUtf8 => self.texts(&array.as_string::<i64>(), nulls, codes),
+            DataType::Binary => self.texts(&array.as_binary::<i32>(), nulls, codes),
+            DataType::LargeBinary => self.texts(&array.as_binary::<i64>(), nulls, codes),
+            DataType::Utf8View => self.texts(&array.as_string_view(), nulls, codes),
+            DataType::BinaryView => self.texts(&array.as_binary_view(), nulls, codes),
             DataType::Dictionary(_, values) if is_text(values) => {
-                let dictionary = array.as_any_dictionary();
-                self.dictionary(dictionary, codes)?;
+                self.dictionary(array.as_any_dictionary(), codes)?;
             }
             other => return Err(Error::internal(format!("{other} is not a type of texts"))),
         }
@@ -125,52 +125,59 @@ impl Interner {
     }
 
     /// The code of one text.
+    #[inline]
     pub fn code(&mut self, text: &[u8]) -> u32 {
-        match Short::of(text, 0, text.len()) {
-            Some(short) => self.short(short, text),
-            None => self.long(text),
-        }
-    }
-
-    fn bytes_of<T: ByteArrayType>(&mut self, array: &GenericByteArray<T>, codes: &mut Vec<u32>) {
-        let (offsets, data) = (array.value_offsets(), array.value_data());
-        let mut last = Last::default();
-        let mut row = |start: T::Offset, end: T::Offset| {
-            let (start, end) = (start.as_usize(), end.as_usize());
-            match Short::of(data, start, end - start) {
-                Some(short) => last.code(short, || self.short(short, &data[start..end])),
-                None => self.long(&data[start..end]),
-            }
+        let known = match short::words(text) {
+            Some(Words::One(words)) => self.one.find(words),
+            Some(Words::Two(words)) => self.two.find(words),
+            None => return self.long(text),
         };
-        match array.nulls().filter(|nulls| nulls.null_count() > 0) {
-            None => codes.extend(offsets.windows(2).map(|ends| row(ends[0], ends[1]))),
-            // What lies under nulls is not looked at: it must not show.
-            Some(nulls) => codes.extend(
-                offsets
-                    .windows(2)
-                    .zip(nulls)
-                    .map(|(ends, valid)| if valid { row(ends[0], ends[1]) } else { NULL }),
-            ),
+        known.unwrap_or_else(|| self.add_short(text))
+    }
+
+    fn texts(&mut self, texts: &impl Texts, nulls: Option<&NullBuffer>, codes: &mut Vec<u32>) {
+        let (rows, before) = (texts.rows(), codes.len());
+        codes.resize(before + rows, NULL);
+        let mut words = [NONE; ROWS];
+        for (i, out) in codes[before..].chunks_mut(ROWS).enumerate() {
+            let start = i * ROWS;
+            let block = &mut words[..out.len()];
+            let one_word_each = texts.words(start, block);
+            // What lies under nulls is not looked at any further: it must not show.
+            if let Some(nulls) = nulls {
+                for (word, valid) in block.iter_mut().zip(&nulls.slice(start, out.len())) {
+                    *word = if valid { *word } else { NONE };
+                }
+            }
+            if one_word_each {
+                self.block(texts, start, block, out);
+            } else {
+                for (row, code) in (start..).zip(out) {
+                    if nulls.is_none_or(|nulls| nulls.is_valid(row)) {
+                        *code = self.code(texts.text(row));
+                    }
+                }
+            }
         }
     }
 
-    fn views_of<T: ByteViewType>(&mut self, array: &GenericByteViewArray<T>, codes: &mut Vec<u32>) {
-        let mut last = Last::default();
-        codes.extend(array.iter().map(|value| {
-            let Some(value) = value else { return NULL };
-            let text: &[u8] = value.as_ref();
-            match Short::of(text, 0, text.len()) {
-                Some(short) => last.code(short, || self.short(short, text)),
-                None => self.long(text),
+    /// Codes of rows with texts of one word each.
+    fn block(&mut self, texts: &impl Texts, start: usize, block: &[u64], codes: &mut [u32]) {
+        let mut done = 0;
+        while done < block.len() {
+            done += self.one.find_all(&block[done..], &mut codes[done..]);
+            if done < block.len() {
+                codes[done] = self.add_short(texts.text(start + done));
+                done += 1;
             }
-        }));
+        }
     }
 
     /// Each value of the dictionary that a row has is looked at once, in the order of
     /// those rows, so that codes do not depend on how the dictionary lies.
     fn dictionary(
         &mut self,
-        dictionary: &dyn arrow_array::array::AnyDictionaryArray,
+        dictionary: &dyn AnyDictionaryArray,
         codes: &mut Vec<u32>,
     ) -> Result<()> {
         const UNSEEN: u32 = NULL - 1;
@@ -200,16 +207,16 @@ impl Interner {
         Ok(())
     }
 
-    #[inline]
-    fn short(&mut self, short: Short, text: &[u8]) -> u32 {
-        match self.short.find(short) {
-            Some(code) => code,
-            None => {
-                let code = self.add(text);
-                self.short.insert(short, code);
-                code
-            }
+    #[cold]
+    fn add_short(&mut self, text: &[u8]) -> u32 {
+        let code = self.add(text);
+        match short::words(text) {
+            Some(Words::One(words)) => self.one.insert(words, code),
+            Some(Words::Two(words)) => self.two.insert(words, code),
+            // Whoever calls has looked.
+            None => {}
         }
+        code
     }
 
     fn long(&mut self, wanted: &[u8]) -> u32 {
@@ -230,24 +237,6 @@ impl Interner {
         self.bytes.extend_from_slice(text);
         self.ends.push(self.bytes.len());
         code
-    }
-}
-
-/// The text of the row before.
-#[derive(Default)]
-struct Last(Option<(Short, u32)>);
-
-impl Last {
-    #[inline(always)]
-    fn code(&mut self, short: Short, look_up: impl FnOnce() -> u32) -> u32 {
-        match self.0 {
-            Some((last, code)) if last == short => code,
-            _ => {
-                let code = look_up();
-                self.0 = Some((short, code));
-                code
-            }
-        }
     }
 }
 

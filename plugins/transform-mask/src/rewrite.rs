@@ -50,9 +50,6 @@ impl Rewrite {
                     )
                 })?;
                 let length = rule.length.or(all.length).unwrap_or(64);
-                if !(16..=64).contains(&length) {
-                    return Err(Error::option("length", "must be from 16 to 64"));
-                }
                 let output = over_values(data_type, |_| DataType::Utf8);
                 if !can_be_text(values_of(data_type)) {
                     return Err(unsupported(rule, data_type, "hashed"));
@@ -109,16 +106,13 @@ impl Rewrite {
     fn apply_to_values(&mut self, array: &ArrayRef) -> Result<ArrayRef> {
         let place = || format!("column `{}`", self.name);
         match &mut self.action {
-            Action::Hash(hasher) => match array.data_type() {
-                DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
-                    let bytes = cast(array, &DataType::Binary).at(place)?;
-                    Ok(hash_bytes(hasher, bytes.as_binary()))
-                }
-                _ => {
-                    let text = cast(array, &DataType::Utf8).at(place)?;
-                    Ok(hash_text(hasher, text.as_string()))
-                }
-            },
+            Action::Hash(hasher) => {
+                let text = match array.data_type() {
+                    data_type if is_bytes(data_type) => array.clone(),
+                    _ => cast(array, &DataType::Utf8).at(place)?,
+                };
+                Ok(Arc::new(hasher.column(&text)?))
+            }
             Action::Truncate(keep) => {
                 let short = match array.data_type() {
                     DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
@@ -194,22 +188,6 @@ fn constant(
             format!("{text:?} cannot stand in column `{name}` of type {data_type}"),
         )
     })
-}
-
-fn hash_text(hasher: &mut Hasher, values: &StringArray) -> ArrayRef {
-    let mut out = StringBuilder::with_capacity(values.len(), values.len() * hasher.length());
-    for value in values {
-        out.append_option(value.map(|value| hasher.digest(value.as_bytes())));
-    }
-    Arc::new(out.finish())
-}
-
-fn hash_bytes(hasher: &mut Hasher, values: &BinaryArray) -> ArrayRef {
-    let mut out = StringBuilder::with_capacity(values.len(), values.len() * hasher.length());
-    for value in values {
-        out.append_option(value.map(|value| hasher.digest(value)));
-    }
-    Arc::new(out.finish())
 }
 
 fn truncate_text(values: &StringArray, keep: usize) -> ArrayRef {

@@ -14,6 +14,7 @@ use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow_data::{ArrayData, ArrayDataBuilder};
 use arrow_schema::{DataType, Fields, TimeUnit, UnionMode};
 
+use crate::ascii::is_plain;
 use crate::{Columns, Error, MAX_DEPTH, MAX_LEN, Node};
 
 /// How far a record of columns is believed.
@@ -111,14 +112,21 @@ impl Decoder<'_> {
         let nulls = self.validity(data_type, node, found)?;
         let mut builder =
             ArrayDataBuilder::new(data_type.clone()).len(found).nulls(nulls).align_buffers(true);
+        // Whether nothing is left to be looked at.
+        let mut sound = self.check == Check::Trusted;
         match data_type {
             DataType::Null | DataType::FixedSizeList(..) | DataType::Struct(_) => {}
             DataType::RunEndEncoded(..) => {}
             DataType::Utf8 | DataType::Binary => {
-                builder = builder.add_buffer(self.values(found + 1, 4)?).add_buffer(self.buffer()?);
+                let (offsets, bytes) = (self.values(found + 1, 4)?, self.buffer()?);
+                sound |= *data_type == DataType::Utf8 && is_plain::<i32>(&offsets, &bytes, found);
+                builder = builder.add_buffer(offsets).add_buffer(bytes);
             }
             DataType::LargeUtf8 | DataType::LargeBinary => {
-                builder = builder.add_buffer(self.values(found + 1, 8)?).add_buffer(self.buffer()?);
+                let (offsets, bytes) = (self.values(found + 1, 8)?, self.buffer()?);
+                sound |=
+                    *data_type == DataType::LargeUtf8 && is_plain::<i64>(&offsets, &bytes, found);
+                builder = builder.add_buffer(offsets).add_buffer(bytes);
             }
             DataType::Utf8View | DataType::BinaryView => {
                 builder = builder.add_buffer(self.values(found, 16)?);
@@ -157,7 +165,7 @@ impl Decoder<'_> {
         for (child, len) in self.children(data_type, found)? {
             builder = builder.add_child_data(self.array(child, len)?);
         }
-        self.build(builder)
+        self.build(builder, sound)
     }
 
     /// The types of an array's children and, where the parent says so, their lengths.
@@ -250,14 +258,16 @@ impl Decoder<'_> {
         Ok(if whole == buffer.len() { buffer } else { buffer.slice_with_length(0, whole) })
     }
 
-    fn build(&self, builder: ArrayDataBuilder) -> Result<ArrayData, Error> {
-        match self.check {
-            Check::Full => builder.build().map_err(|error| self.wrong(error)),
-            // SAFETY: the caller vouches for the values by `Check::Trusted`;
-            // `column` checks the structure before an array is made of it.
-            #[allow(unsafe_code)]
-            Check::Trusted => Ok(unsafe { builder.build_unchecked() }),
+    fn build(&self, builder: ArrayDataBuilder, sound: bool) -> Result<ArrayData, Error> {
+        if !sound {
+            return builder.build().map_err(|error| self.wrong(error));
         }
+        // SAFETY: the caller of `decode` vouches for the values by `Check::Trusted`, and
+        // `column` checks the structure before an array is made of it; or it is text
+        // whose offsets and bytes have been seen to be sound, in a buffer of offsets
+        // that is long enough.
+        #[allow(unsafe_code)]
+        Ok(unsafe { builder.build_unchecked() })
     }
 
     fn wrong(&self, reason: impl ToString) -> Error {

@@ -24,6 +24,7 @@
 //! they say. Schemas travel as Arrow IPC messages ([`schema_to_message`],
 //! [`schema_from_message`]), once for each stage and not with the data.
 
+mod ascii;
 mod decode;
 mod encode;
 #[cfg(feature = "native")]
