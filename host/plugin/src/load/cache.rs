@@ -4,9 +4,13 @@
 //! So the directory is the host's alone (mode 0700), and one that others may
 //! write to is not used. A checksum finds damage; an entry that does not match is
 //! compiled again. It stands after the code, so that the file is mapped as it is: what a
-//! guest never runs is never read into memory of this process. The name holds the plugin's digest and a hash of everything
-//! that compiled code depends on besides: in the engine, and in what was added to
-//! the plugin so that it can be stopped.
+//! guest never runs is never read into memory of this process. The name holds the
+//! plugin's digest and a hash of everything that compiled code depends on besides: in the
+//! engine, and in what was added to the plugin so that it can be stopped.
+//!
+//! ```text
+//! [ code | images of memories, and their table | checksum of all before | magic ]
+//! ```
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,12 +19,13 @@ use std::path::{Path, PathBuf};
 
 use wasmtime::component::Component;
 use wasmtime::{Engine, Result};
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::files::{Durability, replace};
-use crate::interrupt::Interrupter;
+use crate::interrupt::images::{Image, Images, Layout, table};
+use crate::interrupt::{Interrupter, Prepared};
 
-const MAGIC: &[u8; 8] = b"tidecwa2";
+const MAGIC: &[u8; 8] = b"tidecwa3";
 /// The checksum of the code, and who wrote it.
 const TAIL: usize = 16 + MAGIC.len();
 
@@ -35,15 +40,15 @@ impl Cache {
         Self { directory }
     }
 
-    /// The component, from the cache or compiled. Trouble with the cache is
-    /// logged and costs time, nothing else.
+    /// The component and its images, from the cache or compiled. Trouble with the cache
+    /// is logged and costs time, nothing else.
     pub(crate) fn component(
         &self,
         engine: &Engine,
         interrupter: &dyn Interrupter,
         digest: &str,
         bytes: &[u8],
-    ) -> Result<Component> {
+    ) -> Result<(Component, Images)> {
         let path = self.path(engine, interrupter, digest);
         let usable = match self.prepare() {
             Ok(()) => true,
@@ -53,26 +58,28 @@ impl Cache {
                 false
             }
         };
-        if usable && whole(&path) {
+        if usable && let Some(images) = whole(&path) {
             // SAFETY: the code was written by this host's engine or one with the
             // same hash, into a directory that only this user may write to, and its
-            // checksum holds. Entries are replaced, never changed.
+            // checksum holds. Entries are replaced, never changed, and whatever replaces
+            // this one meanwhile was made of the same bytes in the same way.
             #[allow(unsafe_code)]
             match unsafe { Component::deserialize_file(engine, &path) } {
-                Ok(component) => return Ok(component),
+                Ok(component) => return Ok((component, images)),
                 Err(error) => tracing::warn!(%error, path = %path.display(),
                     "a cached plugin does not load and is compiled again"),
             }
         }
-        let code = engine.precompile_component(&interrupter.prepare(bytes)?)?;
-        if usable && let Err(error) = write(&path, &code) {
+        let Prepared { component, images } = interrupter.prepare(bytes)?;
+        let code = engine.precompile_component(&component)?;
+        if usable && let Err(error) = write(&path, &code, &images) {
             tracing::warn!(%error, path = %path.display(), "a compiled plugin could not be kept");
         }
+        let images = interrupter.hold(&images)?;
         // SAFETY: the engine has just made this code.
         #[allow(unsafe_code)]
-        unsafe {
-            Component::deserialize(engine, &code)
-        }
+        let component = unsafe { Component::deserialize(engine, &code)? };
+        Ok((component, images))
     }
 
     fn path(&self, engine: &Engine, interrupter: &dyn Interrupter, digest: &str) -> PathBuf {
@@ -104,16 +111,15 @@ impl Cache {
     }
 }
 
-/// Whether an entry is there, and as it was written.
-fn whole(path: &Path) -> bool {
-    let checked = || -> std::io::Result<bool> {
+/// The images of an entry that is there, and as it was written.
+fn whole(path: &Path) -> Option<Images> {
+    let checked = || -> std::io::Result<Images> {
+        let damaged = || std::io::Error::other("it is not what was written");
         let mut file = fs::File::open(path)?;
-        let Some(code) = file.metadata()?.len().checked_sub(TAIL as u64) else {
-            return Ok(false);
-        };
+        let end = file.metadata()?.len().checked_sub(TAIL as u64).ok_or_else(damaged)?;
         // A buffer that stays in the cache: reading must not cost more than it spares.
         let (mut hasher, mut buffer) = (Xxh3::new(), vec![0; 256 << 10]);
-        let mut left = code;
+        let mut left = end;
         while left > 0 {
             let part = &mut buffer[..left.min(256 << 10) as usize];
             file.read_exact(part)?;
@@ -123,20 +129,33 @@ fn whole(path: &Path) -> bool {
         let mut tail = [0; TAIL];
         file.read_exact(&mut tail)?;
         let (checksum, magic) = tail.split_at(16);
-        Ok(magic == MAGIC && checksum == hasher.digest128().to_le_bytes())
+        if magic != MAGIC || checksum != hasher.digest128().to_le_bytes() {
+            return Err(damaged());
+        }
+        let parts = table(&mut file, end)?;
+        Images::new(file, parts)
     };
     match checked() {
-        Ok(true) => true,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-        _ => {
-            tracing::warn!(path = %path.display(), "a cached plugin is damaged and is compiled again");
-            false
+        Ok(images) => Some(images),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(),
+                "a cached plugin is damaged and is compiled again");
+            None
         }
     }
 }
 
 /// Writes an entry so that no reader ever sees half of it.
-fn write(path: &Path, code: &[u8]) -> std::io::Result<()> {
-    let checksum = xxh3_128(code).to_le_bytes();
-    replace(path, &[code, &checksum, MAGIC], Durability::Lossy)
+fn write(path: &Path, code: &[u8], images: &[Image]) -> std::io::Result<()> {
+    let layout = Layout::behind(code.len() as u64, images);
+    let table = layout.table();
+    let mut parts = vec![code, &layout.padding];
+    parts.extend(images.iter().map(|image| &image.bytes[..]));
+    parts.push(&table);
+    let mut hasher = Xxh3::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    let checksum = hasher.digest128().to_le_bytes();
+    parts.extend([&checksum[..], MAGIC]);
+    replace(path, &parts, Durability::Lossy)
 }

@@ -124,7 +124,7 @@ impl Loader {
                 .with_help("build it again, with the tidelake SDK of this host's version")
         };
         self.compiled.fetch_add(1, Ordering::Relaxed);
-        let component = self
+        let (component, images) = self
             .cache
             .component(&self.engine, &*self.interrupter, &checked.digest, vetted.bytes())
             .map_err(|error| refuse("cannot be compiled", error))?;
@@ -138,6 +138,7 @@ impl Loader {
             signer: checked.signer.clone(),
             shared,
             pre,
+            images: Arc::new(images),
             interrupter: Arc::clone(&self.interrupter),
             memory: config.memory,
             deadline: Duration::from_millis(config.deadline_ms),
