@@ -4,30 +4,46 @@
 //! So the directory is the host's alone (mode 0700), and one that others may
 //! write to is not used. A checksum finds damage; an entry that does not match is
 //! compiled again. It stands after the code, so that the file is mapped as it is: what a
-//! guest never runs is never read into memory of this process. The name holds the
-//! plugin's digest and a hash of everything that compiled code depends on besides: in the
-//! engine, and in what was added to the plugin so that it can be stopped.
+//! guest never runs is never read into memory of this process. The name holds a fast hash
+//! of the plugin, so that an entry can be found and checked for damage while the plugin
+//! itself is still being vetted, and a hash of everything that compiled code depends on
+//! besides: in the engine, and in what was added to the plugin so that it can be
+//! stopped. The fast hash is easily forged, so nothing follows from it: the entry says of which
+//! digest it was compiled, and nothing of it is loaded but for a plugin that was vetted
+//! and has that digest.
 //!
 //! ```text
-//! [ code | images of memories, and their table | checksum of all before | magic ]
+//! [ code | images of memories, and their table | digest | checksum of all before | magic ]
 //! ```
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use wasmtime::component::Component;
 use wasmtime::{Engine, Result};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::files::{Durability, replace};
 use crate::interrupt::images::{Image, Images, Layout, table};
 use crate::interrupt::{Interrupter, Prepared};
 
 const MAGIC: &[u8; 8] = b"tidecwa3";
-/// The checksum of the code, and who wrote it.
+/// The checksum of what is before it, and who wrote it.
 const TAIL: usize = 16 + MAGIC.len();
+/// SHA-256 in hex.
+const DIGEST: usize = 64;
+
+/// An entry that is as it was written. Nothing of it has been loaded.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    path: PathBuf,
+    /// Of the component that it was compiled of.
+    digest: [u8; DIGEST],
+    images: Arc<Images>,
+}
 
 /// The cache of one host.
 #[derive(Debug)]
@@ -40,16 +56,26 @@ impl Cache {
         Self { directory }
     }
 
-    /// The component and its images, from the cache or compiled. Trouble with the cache
-    /// is logged and costs time, nothing else.
+    /// The entry of what may be a component, if there is one and it is whole.
+    pub(crate) fn look(
+        &self,
+        engine: &Engine,
+        interrupter: &dyn Interrupter,
+        bytes: &[u8],
+    ) -> Option<Entry> {
+        whole(&self.path(engine, interrupter, bytes))
+    }
+
+    /// The component of a digest and its images, from the entry that was found, or
+    /// compiled. Trouble with the cache is logged and costs time, nothing else.
     pub(crate) fn component(
         &self,
         engine: &Engine,
         interrupter: &dyn Interrupter,
         digest: &str,
         bytes: &[u8],
-    ) -> Result<(Component, Images)> {
-        let path = self.path(engine, interrupter, digest);
+        entry: Option<&Entry>,
+    ) -> Result<(Component, Arc<Images>)> {
         let usable = match self.prepare() {
             Ok(()) => true,
             Err(error) => {
@@ -58,35 +84,39 @@ impl Cache {
                 false
             }
         };
-        if usable && let Some(images) = whole(&path) {
+        let ours = |entry: &&Entry| usable && entry.digest == digest.as_bytes();
+        // Of bytes that were vetted without a look at the cache.
+        let looked = entry.is_none().then(|| self.look(engine, interrupter, bytes)).flatten();
+        if let Some(Entry { path, images, .. }) = entry.or(looked.as_ref()).filter(ours) {
             // SAFETY: the code was written by this host's engine or one with the
             // same hash, into a directory that only this user may write to, and its
             // checksum holds. Entries are replaced, never changed, and whatever replaces
-            // this one meanwhile was made of the same bytes in the same way.
+            // this one meanwhile was written by a host as well.
             #[allow(unsafe_code)]
-            match unsafe { Component::deserialize_file(engine, &path) } {
-                Ok(component) => return Ok((component, images)),
+            match unsafe { Component::deserialize_file(engine, path) } {
+                Ok(component) => return Ok((component, Arc::clone(images))),
                 Err(error) => tracing::warn!(%error, path = %path.display(),
                     "a cached plugin does not load and is compiled again"),
             }
         }
         let Prepared { component, images } = interrupter.prepare(bytes)?;
         let code = engine.precompile_component(&component)?;
-        if usable && let Err(error) = write(&path, &code, &images) {
+        let path = self.path(engine, interrupter, bytes);
+        if usable && let Err(error) = write(&path, &code, &images, digest) {
             tracing::warn!(%error, path = %path.display(), "a compiled plugin could not be kept");
         }
         let images = interrupter.hold(&images)?;
         // SAFETY: the engine has just made this code.
         #[allow(unsafe_code)]
         let component = unsafe { Component::deserialize(engine, &code)? };
-        Ok((component, images))
+        Ok((component, Arc::new(images)))
     }
 
-    fn path(&self, engine: &Engine, interrupter: &dyn Interrupter, digest: &str) -> PathBuf {
+    fn path(&self, engine: &Engine, interrupter: &dyn Interrupter, bytes: &[u8]) -> PathBuf {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         interrupter.variant().hash(&mut hasher);
-        self.directory.join(format!("{digest}-{:016x}.cwasm", hasher.finish()))
+        self.directory.join(format!("{:032x}-{:016x}.cwasm", xxh3_128(bytes), hasher.finish()))
     }
 
     /// Makes the directory, or checks that it is ours alone.
@@ -111,9 +141,9 @@ impl Cache {
     }
 }
 
-/// The images of an entry that is there, and as it was written.
-fn whole(path: &Path) -> Option<Images> {
-    let checked = || -> std::io::Result<Images> {
+/// An entry that is there, and as it was written.
+fn whole(path: &Path) -> Option<Entry> {
+    let checked = || -> std::io::Result<Entry> {
         let damaged = || std::io::Error::other("it is not what was written");
         let mut file = fs::File::open(path)?;
         let end = file.metadata()?.len().checked_sub(TAIL as u64).ok_or_else(damaged)?;
@@ -132,11 +162,16 @@ fn whole(path: &Path) -> Option<Images> {
         if magic != MAGIC || checksum != hasher.digest128().to_le_bytes() {
             return Err(damaged());
         }
+        let end = end.checked_sub(DIGEST as u64).ok_or_else(damaged)?;
+        let mut digest = [0; DIGEST];
+        file.seek(SeekFrom::Start(end))?;
+        file.read_exact(&mut digest)?;
         let parts = table(&mut file, end)?;
-        Images::new(file, parts)
+        let images = Arc::new(Images::new(file, parts)?);
+        Ok(Entry { path: path.to_owned(), digest, images })
     };
     match checked() {
-        Ok(images) => Some(images),
+        Ok(entry) => Some(entry),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {
             tracing::warn!(%error, path = %path.display(),
@@ -147,12 +182,12 @@ fn whole(path: &Path) -> Option<Images> {
 }
 
 /// Writes an entry so that no reader ever sees half of it.
-fn write(path: &Path, code: &[u8], images: &[Image]) -> std::io::Result<()> {
+fn write(path: &Path, code: &[u8], images: &[Image], digest: &str) -> std::io::Result<()> {
     let layout = Layout::behind(code.len() as u64, images);
     let table = layout.table();
     let mut parts = vec![code, &layout.padding];
     parts.extend(images.iter().map(|image| &image.bytes[..]));
-    parts.push(&table);
+    parts.extend([&table[..], digest.as_bytes()]);
     let mut hasher = Xxh3::new();
     parts.iter().for_each(|part| hasher.update(part));
     let checksum = hasher.digest128().to_le_bytes();

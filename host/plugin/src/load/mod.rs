@@ -5,9 +5,10 @@ mod cache;
 pub(crate) mod describe;
 pub(crate) mod inspect;
 
+use std::fmt;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tidelake_core::config::lock::Signer;
@@ -17,7 +18,7 @@ use tidelake_core::{Error, Result};
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
-pub(crate) use cache::Cache;
+pub(crate) use cache::{Cache, Entry};
 
 use crate::bindings::v0_1;
 use crate::capabilities;
@@ -28,7 +29,7 @@ use crate::options::OptionSchema;
 use crate::run::plugin::Plugin;
 use crate::run::state::{Shared, State};
 use crate::stats::Counters;
-use crate::trust::{Found, Origin, Vetted};
+use crate::trust::{Found, Origin, Rules, Vetted};
 
 /// The largest plugin file, in bytes. Those that bring an interpreter along are tens of
 /// megabytes; and compiling takes a multiple of a file's size, several at once.
@@ -76,7 +77,6 @@ impl Loaded {
 }
 
 /// What loading needs of the host.
-#[derive(Debug)]
 pub(crate) struct Loader {
     pub(crate) engine: Engine,
     pub(crate) interrupter: Arc<dyn Interrupter>,
@@ -85,9 +85,28 @@ pub(crate) struct Loader {
     pub(crate) keep: usize,
     /// Components handed to the compiler or its cache so far.
     pub(crate) compiled: AtomicU64,
+    /// What every component may import, once one was needed.
+    pub(crate) linker: OnceLock<Linker<State>>,
+}
+
+impl fmt::Debug for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader").field("cache", &self.cache).finish_non_exhaustive()
+    }
 }
 
 impl Loader {
+    /// Reads and vets a plugin. What can be got ready meanwhile is, on another thread: its
+    /// entry in the cache is looked for, and its damage; and so are the imports. Of the plugin
+    /// itself nothing is loaded or linked before it has been vetted.
+    pub(crate) fn vet(&self, found: &Found, rules: &Rules) -> Result<Vetted> {
+        Vetted::read(found, rules, |bytes| {
+            // What goes wrong is told when the plugin is linked.
+            let _ = self.imports();
+            self.cache.look(&self.engine, &*self.interrupter, bytes)
+        })
+    }
+
     /// Loads a vetted plugin. It must call itself by the name given, if one is.
     pub(crate) fn load(
         &self,
@@ -126,7 +145,13 @@ impl Loader {
         self.compiled.fetch_add(1, Ordering::Relaxed);
         let (component, images) = self
             .cache
-            .component(&self.engine, &*self.interrupter, &checked.digest, vetted.bytes())
+            .component(
+                &self.engine,
+                &*self.interrupter,
+                &checked.digest,
+                vetted.bytes(),
+                vetted.entry(),
+            )
             .map_err(|error| refuse("cannot be compiled", error))?;
         let pre = self
             .link(&component, checked.kind)
@@ -138,7 +163,7 @@ impl Loader {
             signer: checked.signer.clone(),
             shared,
             pre,
-            images: Arc::new(images),
+            images,
             interrupter: Arc::clone(&self.interrupter),
             memory: config.memory,
             deadline: Duration::from_millis(config.deadline_ms),
@@ -152,13 +177,22 @@ impl Loader {
         Ok(plugin)
     }
 
+    /// What every component may import.
+    fn imports(&self) -> wasmtime::Result<&Linker<State>> {
+        if let Some(linker) = self.linker.get() {
+            return Ok(linker);
+        }
+        let mut linker = Linker::new(&self.engine);
+        v0_1::link(&mut linker)?;
+        Ok(self.linker.get_or_init(|| linker))
+    }
+
     fn link(
         &self,
         component: &wasmtime::component::Component,
         kind: PluginKind,
     ) -> wasmtime::Result<InstancePre<State>> {
-        let mut linker = Linker::new(&self.engine);
-        v0_1::link(&mut linker)?;
+        let mut linker = self.imports()?.clone();
         let reaches = capabilities::possible(kind);
         if reaches {
             capabilities::link(&mut linker)?;

@@ -32,7 +32,7 @@ use tidelake_core::config::{PluginConfig, Runtime, TrustConfig};
 use tidelake_core::plugin::PluginKind;
 use tidelake_core::{Error, Result};
 
-use crate::load::inspect;
+use crate::load::{Entry, inspect};
 use crate::native::look;
 use crate::text;
 use signature::{Key, Verdict};
@@ -154,6 +154,8 @@ pub(crate) struct Vetted {
     /// The text of its signature file, as it was read with the bytes.
     signature: Option<String>,
     checked: Checked,
+    /// What it was compiled to before, should it have the digest that is written there.
+    entry: Option<Entry>,
 }
 
 /// What the checks found out.
@@ -167,8 +169,13 @@ pub(crate) struct Checked {
 }
 
 impl Vetted {
-    /// Reads a plugin, once, and asks all that is to be asked.
-    pub(crate) fn read(found: &Found, rules: &Rules) -> Result<Self> {
+    /// Reads a plugin, once, and asks all that is to be asked. Meanwhile its entry in the
+    /// cache may be looked for, on another thread; nothing is made of it here.
+    pub(crate) fn read(
+        found: &Found,
+        rules: &Rules,
+        look: impl FnOnce(&[u8]) -> Option<Entry> + Send,
+    ) -> Result<Self> {
         let again = rules.pinned.as_ref().map(|pinned| pinned.source.as_str());
         let bytes = crate::load::read(found, again)?;
         let signature = match found.origin {
@@ -181,7 +188,17 @@ impl Vetted {
                     .with_help("check the .minisig file beside it and its permissions")
             })?,
         };
-        Self::of(found, rules, bytes, signature)
+        std::thread::scope(|scope| {
+            let look = std::thread::Builder::new().spawn_scoped(scope, || look(&bytes));
+            let checked = check(found, rules, &bytes, signature.as_deref());
+            // Without a thread, or after a panic, the plugin is compiled as if for the first time.
+            let entry = look.ok().and_then(|look| look.join().ok().flatten());
+            checked.map(|checked| (checked, entry))
+        })
+        .map(|(checked, entry)| {
+            let Found { name, path, .. } = found.clone();
+            Self { name, path, bytes, signature, checked, entry }
+        })
     }
 
     /// Asks of bytes that were read.
@@ -193,7 +210,7 @@ impl Vetted {
     ) -> Result<Self> {
         let checked = check(found, rules, &bytes, signature.as_deref())?;
         let Found { name, path, .. } = found.clone();
-        Ok(Self { name, path, bytes, signature, checked })
+        Ok(Self { name, path, bytes, signature, checked, entry: None })
     }
 
     /// Asks again under other rules, of the same bytes.
@@ -217,6 +234,11 @@ impl Vetted {
 
     pub(crate) fn signature(&self) -> Option<&str> {
         self.signature.as_deref()
+    }
+
+    /// What may be the entry of the cache for it: its digest has to be compared.
+    pub(crate) fn entry(&self) -> Option<&Entry> {
+        self.entry.as_ref()
     }
 
     pub(crate) fn checked(&self) -> &Checked {

@@ -13,7 +13,7 @@ use tidelake_core::config::PluginConfig;
 use tidelake_core::plugin::PluginInfo;
 
 use super::add::stem;
-use super::{Found, Origin, Rules, Vetted, grants};
+use super::{Found, Origin, Rules, grants};
 use crate::host::{HostOptions, PluginHost};
 
 impl PluginHost {
@@ -33,7 +33,7 @@ impl PluginHost {
         })?;
         let found = Found { name: stem(path), path: PathBuf::from(path), origin: Origin::Built };
         let granted = config.grants.iter().map(|grant| grants::name(grant)).collect();
-        let vetted = Vetted::read(&found, &Rules { granted, ..Rules::default() })?;
+        let vetted = host.vet(&found, &Rules { granted, ..Rules::default() })?;
         let info = host.adopt(&vetted, config)?;
         Ok((host, info))
     }
