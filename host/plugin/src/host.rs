@@ -189,6 +189,10 @@ impl PluginHost {
         self.project().map(books::read).unwrap_or_default()
     }
 
+    pub(crate) fn loader(&self) -> &Loader {
+        &self.loader
+    }
+
     pub(crate) fn books(&self) -> &Books {
         &self.books
     }
@@ -299,7 +303,7 @@ impl PluginHost {
 
     /// Reads and vets a plugin.
     pub(crate) fn vet(&self, found: &Found, rules: &Rules) -> Result<Vetted> {
-        self.loader.vet(found, rules)
+        Vetted::read(found, rules, |fast| self.loader.get_ready(fast))
     }
 
     /// Loads a vetted plugin under its own name, for nothing but its description.

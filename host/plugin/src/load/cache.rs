@@ -56,14 +56,15 @@ impl Cache {
         Self { directory }
     }
 
-    /// The entry of what may be a component, if there is one and it is whole.
+    /// The entry of what may be a component with this fast hash (XXH3), if there is one
+    /// and it is whole.
     pub(crate) fn look(
         &self,
         engine: &Engine,
         interrupter: &dyn Interrupter,
-        bytes: &[u8],
+        fast: u128,
     ) -> Option<Entry> {
-        whole(&self.path(engine, interrupter, bytes))
+        whole(&self.path(engine, interrupter, fast))
     }
 
     /// The component of a digest and its images, from the entry that was found, or
@@ -86,7 +87,8 @@ impl Cache {
         };
         let ours = |entry: &&Entry| usable && entry.digest == digest.as_bytes();
         // Of bytes that were vetted without a look at the cache.
-        let looked = entry.is_none().then(|| self.look(engine, interrupter, bytes)).flatten();
+        let fast = || xxh3_128(bytes);
+        let looked = entry.is_none().then(|| self.look(engine, interrupter, fast())).flatten();
         if let Some(Entry { path, images, .. }) = entry.or(looked.as_ref()).filter(ours) {
             // SAFETY: the code was written by this host's engine or one with the
             // same hash, into a directory that only this user may write to, and its
@@ -101,7 +103,7 @@ impl Cache {
         }
         let Prepared { component, images } = interrupter.prepare(bytes)?;
         let code = engine.precompile_component(&component)?;
-        let path = self.path(engine, interrupter, bytes);
+        let path = self.path(engine, interrupter, fast());
         if usable && let Err(error) = write(&path, &code, &images, digest) {
             tracing::warn!(%error, path = %path.display(), "a compiled plugin could not be kept");
         }
@@ -112,11 +114,11 @@ impl Cache {
         Ok((component, Arc::new(images)))
     }
 
-    fn path(&self, engine: &Engine, interrupter: &dyn Interrupter, bytes: &[u8]) -> PathBuf {
+    fn path(&self, engine: &Engine, interrupter: &dyn Interrupter, fast: u128) -> PathBuf {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         interrupter.variant().hash(&mut hasher);
-        self.directory.join(format!("{:032x}-{:016x}.cwasm", xxh3_128(bytes), hasher.finish()))
+        self.directory.join(format!("{fast:032x}-{:016x}.cwasm", hasher.finish()))
     }
 
     /// Makes the directory, or checks that it is ours alone.

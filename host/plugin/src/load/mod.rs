@@ -4,9 +4,9 @@
 mod cache;
 pub(crate) mod describe;
 pub(crate) mod inspect;
+mod read;
 
 use std::fmt;
-use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
 pub(crate) use cache::{Cache, Entry};
+pub(crate) use read::{LARGEST, Read, read};
 
 use crate::bindings::v0_1;
 use crate::capabilities;
@@ -29,11 +30,7 @@ use crate::options::OptionSchema;
 use crate::run::plugin::Plugin;
 use crate::run::state::{Shared, State};
 use crate::stats::Counters;
-use crate::trust::{Found, Origin, Rules, Vetted};
-
-/// The largest plugin file, in bytes. Those that bring an interpreter along are tens of
-/// megabytes; and compiling takes a multiple of a file's size, several at once.
-pub(crate) const LARGEST: u64 = 128 << 20;
+use crate::trust::Vetted;
 
 /// A plugin that can be made to work.
 #[derive(Debug, Clone)]
@@ -96,15 +93,13 @@ impl fmt::Debug for Loader {
 }
 
 impl Loader {
-    /// Reads and vets a plugin. What can be got ready meanwhile is, on another thread: its
-    /// entry in the cache is looked for, and its damage; and so are the imports. Of the plugin
-    /// itself nothing is loaded or linked before it has been vetted.
-    pub(crate) fn vet(&self, found: &Found, rules: &Rules) -> Result<Vetted> {
-        Vetted::read(found, rules, |bytes| {
-            // What goes wrong is told when the plugin is linked.
-            let _ = self.imports();
-            self.cache.look(&self.engine, &*self.interrupter, bytes)
-        })
+    /// Gets ready what can be before a plugin has been vetted: its entry in the cache is looked for,
+    /// and damage in it; and the imports that all have. Of the plugin itself nothing is loaded
+    /// or linked.
+    pub(crate) fn get_ready(&self, fast: u128) -> Option<Entry> {
+        // What goes wrong is told when the plugin is linked.
+        let _ = self.imports();
+        self.cache.look(&self.engine, &*self.interrupter, fast)
     }
 
     /// Loads a vetted plugin. It must call itself by the name given, if one is.
@@ -250,50 +245,4 @@ fn unknown(name: &str, kind: PluginKind) -> PluginInfo {
         extension: None,
         digest: String::new(),
     }
-}
-
-/// A plugin's bytes. `source` is where it can be had again, if that is known.
-pub(crate) fn read(found: &Found, source: Option<&str>) -> Result<Vec<u8>> {
-    let Found { name, path, origin } = found;
-    let unreadable = |error: std::io::Error| {
-        let missing = error.kind() == std::io::ErrorKind::NotFound;
-        let (new, help): (fn(String) -> Error, _) = match (missing, origin, source) {
-            (false, ..) => (Error::plugin, "check the file and its permissions".to_owned()),
-            (true, Origin::Added, Some(source)) => {
-                (Error::not_found, format!("get it again: `tidelake plugin add {source}`"))
-            }
-            (true, Origin::File | Origin::Built, _) => {
-                (Error::not_found, "correct the path".to_owned())
-            }
-            (true, ..) => {
-                (Error::not_found, format!("correct `source` under [plugin.{name}], or build it"))
-            }
-        };
-        let what = if missing { "there is no file" } else { "the file cannot be read" };
-        new(format!("plugin `{name}` cannot be loaded: {what}"))
-            .with("plugin", name)
-            .with("path", path.display())
-            .with_source(error)
-            .with_help(help)
-    };
-    // Of one that grows while it is read no more is taken.
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
-    if length <= LARGEST {
-        bytes.reserve_exact(length as usize);
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    }
-    let length = length.max(bytes.len() as u64);
-    if length > LARGEST {
-        return Err(Error::plugin(format!(
-            "plugin `{name}` cannot be loaded: {} is more than a plugin may have ({})",
-            crate::text::bytes(length),
-            crate::text::bytes(LARGEST)
-        ))
-        .with("plugin", name)
-        .with("path", path.display())
-        .with_help("get a smaller build from its author"));
-    }
-    Ok(bytes)
 }
