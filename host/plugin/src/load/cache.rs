@@ -18,7 +18,6 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,13 +25,13 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, Result};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
+#[cfg(unix)]
+use super::mapped;
 use crate::files::{Durability, replace};
 use crate::interrupt::images::{Image, Images, Layout, table};
 use crate::interrupt::{Interrupter, Prepared};
 
 const MAGIC: &[u8; 8] = b"tidecwa3";
-/// The checksum of what is before it, and who wrote it.
-const TAIL: usize = 16 + MAGIC.len();
 /// SHA-256 in hex.
 const DIGEST: usize = 64;
 
@@ -64,6 +63,8 @@ impl Cache {
         interrupter: &dyn Interrupter,
         fast: u128,
     ) -> Option<Entry> {
+        // What is wrong with the directory is told when something is to be compiled.
+        self.prepare().ok()?;
         whole(&self.path(engine, interrupter, fast))
     }
 
@@ -148,26 +149,15 @@ fn whole(path: &Path) -> Option<Entry> {
     let checked = || -> std::io::Result<Entry> {
         let damaged = || std::io::Error::other("it is not what was written");
         let mut file = fs::File::open(path)?;
-        let end = file.metadata()?.len().checked_sub(TAIL as u64).ok_or_else(damaged)?;
-        // A buffer that stays in the cache: reading must not cost more than it spares.
-        let (mut hasher, mut buffer) = (Xxh3::new(), vec![0; 256 << 10]);
-        let mut left = end;
-        while left > 0 {
-            let part = &mut buffer[..left.min(256 << 10) as usize];
-            file.read_exact(part)?;
-            hasher.update(part);
-            left -= part.len() as u64;
-        }
-        let mut tail = [0; TAIL];
-        file.read_exact(&mut tail)?;
-        let (checksum, magic) = tail.split_at(16);
-        if magic != MAGIC || checksum != hasher.digest128().to_le_bytes() {
+        let bytes = bytes(&file)?;
+        let (before, magic) = bytes.split_last_chunk().ok_or_else(damaged)?;
+        let (before, checksum) = before.split_last_chunk().ok_or_else(damaged)?;
+        if magic != MAGIC || *checksum != xxh3_128(before).to_le_bytes() {
             return Err(damaged());
         }
-        let end = end.checked_sub(DIGEST as u64).ok_or_else(damaged)?;
-        let mut digest = [0; DIGEST];
-        file.seek(SeekFrom::Start(end))?;
-        file.read_exact(&mut digest)?;
+        let (before, digest) = before.split_last_chunk().ok_or_else(damaged)?;
+        let (digest, end) = (*digest, before.len() as u64);
+        drop(bytes);
         let parts = table(&mut file, end)?;
         let images = Arc::new(Images::new(file, parts)?);
         Ok(Entry { path: path.to_owned(), digest, images })
@@ -181,6 +171,23 @@ fn whole(path: &Path) -> Option<Entry> {
             None
         }
     }
+}
+
+/// The bytes of an entry.
+#[cfg(unix)]
+fn bytes(file: &fs::File) -> std::io::Result<mapped::Mapped> {
+    // SAFETY: entries are replaced, never changed, and only this user may do so.
+    #[allow(unsafe_code)]
+    unsafe {
+        mapped::Mapped::new(file)
+    }
+}
+
+#[cfg(not(unix))]
+fn bytes(mut file: &fs::File) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut file, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// Writes an entry so that no reader ever sees half of it.

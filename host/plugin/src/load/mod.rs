@@ -4,6 +4,8 @@
 mod cache;
 pub(crate) mod describe;
 pub(crate) mod inspect;
+#[cfg(unix)]
+mod mapped;
 mod read;
 
 use std::fmt;
