@@ -52,13 +52,14 @@ pub(crate) fn cpu_time(
     Ok(middle(times?.concat()))
 }
 
-/// Time that this thread was on a processor, as Linux tells it.
+/// Time that this thread was on a processor.
 fn on_cpu() -> Result<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanos = text.and_then(|text| text.split(' ').next()?.parse().ok());
-    nanos.map(Duration::from_nanos).ok_or_else(|| {
-        Error::unsupported("this system does not tell how long a thread was on a processor")
-    })
+    match tidelake_plugin::measure::thread_time() {
+        Duration::ZERO => Err(Error::unsupported(
+            "this system does not tell how long a thread was on a processor",
+        )),
+        time => Ok(time),
+    }
 }
 
 /// The middle one by order; of an even number the lower one.

@@ -25,17 +25,32 @@ if [ "$native" ]; then plugins=${*:-$rows}; else plugins=${*:-$rows s3 source-ht
 # Tests take what they have built anyway.
 profile=${TIDELAKE_NATIVE_PROFILE:-native}
 
-set --
-for plugin in $plugins; do
-    set -- "$@" -p "tidelake-$plugin"
-done
+# Features are united over all that one command builds. So those that read or write times
+# in zones with names are built by themselves, or all would carry the zones: a megabyte.
+zoned="format-json mask standardize filter source-http"
+
+# Builds those of the plugins that have a zone by name ("yes"), or those that have not ("no").
+build() {
+    wanted=$1
+    set --
+    for plugin in $plugins; do
+        case " $zoned " in *" $plugin "*) has=yes ;; *) has=no ;; esac
+        [ "$has" = "$wanted" ] && set -- "$@" -p "tidelake-$plugin"
+    done
+    [ $# -gt 0 ] || return 0
+    if [ "$native" ]; then
+        cargo build --manifest-path "$here/Cargo.toml" --target-dir "$target" --locked --lib \
+            --profile "$profile" --features tidelake-sdk/native "$@"
+    else
+        sh "$here/cargo.sh" "$here" build "$@"
+    fi
+}
+build no
+build yes
 
 if [ "$native" ]; then
-    cargo build --manifest-path "$here/Cargo.toml" --target-dir "$target" --locked --lib \
-        --profile "$profile" --features tidelake-sdk/native "$@"
     built_in="$target/$([ "$profile" = dev ] && echo debug || echo "$profile")/libtidelake_" from=so placed_in="$root/target/plugins-native"
 else
-    sh "$here/cargo.sh" "$here" build "$@"
     built_in="$target/wasm32-wasip2/release/tidelake_" from=wasm placed_in="$root/target/plugins"
 fi
 

@@ -37,3 +37,4 @@ mod stores_that_fail_lose_nothing;
 mod the_demo_tells_the_whole_story;
 mod the_same_transform_in_three_languages_gives_equal_results;
 mod two_at_once_are_told_apart;
+mod zones_have_names_in_guests;

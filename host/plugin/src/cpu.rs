@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Processor time of this thread, in the guest and in the host's functions that it
 /// calls alike. Zero where the system does not tell.
 #[cfg(unix)]
-pub(crate) fn thread_time() -> Duration {
+pub fn thread_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call writes to the structure that it is given, which is ours, and
     // keeps nothing of it.
@@ -18,7 +18,7 @@ pub(crate) fn thread_time() -> Duration {
 }
 
 #[cfg(not(unix))]
-pub(crate) fn thread_time() -> Duration {
+pub fn thread_time() -> Duration {
     Duration::ZERO
 }
 

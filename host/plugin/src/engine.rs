@@ -14,7 +14,9 @@ pub(crate) fn build(interrupter: &dyn Interrupter) -> Result<Engine> {
         .concurrency_support(false)
         // Plugins are deterministic, on every kind of processor.
         .relaxed_simd_deterministic(true)
-        .wasm_memory64(false);
+        .wasm_memory64(false)
+        // No exception of the host crosses guests, and traps find their way by frame pointers.
+        .native_unwind_info(cfg!(windows));
     interrupter.configure(&mut config);
     let engine = Engine::new(&config).map_err(|error| {
         Error::internal("the WebAssembly engine could not be made").with_source(error)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arrow::datatypes::SchemaRef;
 use serde_json::Value;
@@ -102,7 +102,8 @@ impl PluginHost {
         let (engine, interrupter) = interrupt::choose(options.interrupt, engine::build)?;
         let cache = Cache::new(options.cache_dir.clone());
         let keep = std::thread::available_parallelism().map_or(4, |n| n.get()) + 1;
-        let loader = Loader { engine, interrupter, cache, keep, compiled: AtomicU64::new(0) };
+        let (compiled, linker) = (AtomicU64::new(0), OnceLock::new());
+        let loader = Loader { engine, interrupter, cache, keep, compiled, linker };
         Ok(Self {
             books: Arc::new(Books::new(options.project.clone())),
             options: Arc::new(options),
@@ -186,6 +187,10 @@ impl PluginHost {
     /// What the plugins of the project did in all processes, as far as it was kept.
     pub fn kept_stats(&self) -> Kept {
         self.project().map(books::read).unwrap_or_default()
+    }
+
+    pub(crate) fn loader(&self) -> &Loader {
+        &self.loader
     }
 
     pub(crate) fn books(&self) -> &Books {
@@ -294,6 +299,11 @@ impl PluginHost {
     /// What the operator decided about a plugin in use.
     pub(crate) fn rules(&self, name: &str, pinned: Option<Locked>) -> Result<Rules> {
         Rules::of(&self.options.trust, &self.config(name), pinned)
+    }
+
+    /// Reads and vets a plugin.
+    pub(crate) fn vet(&self, found: &Found, rules: &Rules) -> Result<Vetted> {
+        Vetted::read(found, rules, |fast| self.loader.get_ready(fast))
     }
 
     /// Loads a vetted plugin under its own name, for nothing but its description.

@@ -22,6 +22,7 @@ use tidelake_core::plugin::{
 use tidelake_core::{Error, Result};
 
 use crate::conformance::{Subject, moves_rows, samples};
+pub use crate::cpu::thread_time;
 use crate::host::{HostOptions, PluginHost};
 use crate::stats::PluginStats;
 

@@ -36,7 +36,7 @@ use tidelake_core::{Error, Result};
 use crate::host::{PluginHost, poisoned};
 use crate::load::Loaded;
 use crate::stats::Counters;
-use crate::trust::{Found, Vetted, lock, signature};
+use crate::trust::{Found, lock, signature};
 
 /// A plugin by its name: loaded once, by the first who asks; others wait for it,
 /// and for it alone.
@@ -138,7 +138,7 @@ impl Slot {
         let Some(current) = current else {
             let (found, pinned) = host.find(name)?;
             let from = Seen::look(host, &found.path, pinned.clone());
-            let vetted = Vetted::read(&found, &host.rules(name, pinned)?)?;
+            let vetted = host.vet(&found, &host.rules(name, pinned)?)?;
             let counters = self.counters();
             let plugin = host.load(&vetted, Some(name), &counters)?;
             host.books().open(plugin.info(), &counters);
@@ -195,7 +195,7 @@ impl Slot {
         if (Seen { lock: before.lock.clone(), ..now.clone() }) == *before {
             return Ok(None);
         }
-        let vetted = Vetted::read(&found, &host.rules(name, pinned)?)?;
+        let vetted = host.vet(&found, &host.rules(name, pinned)?)?;
         if vetted.checked().digest == old.digest {
             return Ok(None);
         }

@@ -32,6 +32,7 @@
 mod hash;
 mod options;
 mod rewrite;
+mod text;
 
 use std::sync::Arc;
 

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{BinaryBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BinaryArray, StringArray, new_null_array};
-use arrow_cast::{CastOptions, cast_with_options};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, BinaryViewArray, LargeBinaryArray, LargeStringArray, StringArray,
+    StringViewArray, new_null_array,
+};
 use arrow_schema::{DataType, Field};
 use tidelake_sdk::{Error, Result, ResultExt};
 
 use crate::hash::Hasher;
 use crate::options::{ColumnRule, MaskOptions, Method};
+use crate::text;
 
 /// What happens to one column.
 pub(crate) struct Rewrite {
@@ -51,7 +53,7 @@ impl Rewrite {
                 })?;
                 let length = rule.length.or(all.length).unwrap_or(64);
                 let output = over_values(data_type, |_| DataType::Utf8);
-                if !can_be_text(values_of(data_type)) {
+                if !text::can_be_text(values_of(data_type)) {
                     return Err(unsupported(rule, data_type, "hashed"));
                 }
                 (Action::Hash(Box::new(Hasher::new(salt, length)?)), output, field.is_nullable())
@@ -109,23 +111,13 @@ impl Rewrite {
             Action::Hash(hasher) => {
                 let text = match array.data_type() {
                     data_type if is_bytes(data_type) => array.clone(),
-                    _ => cast(array, &DataType::Utf8).at(place)?,
+                    _ => Arc::new(text::of(array).at(place)?),
                 };
                 Ok(Arc::new(hasher.column(&text)?))
             }
-            Action::Truncate(keep) => {
-                let short = match array.data_type() {
-                    DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
-                        let bytes = cast(array, &DataType::Binary).at(place)?;
-                        truncate_bytes(bytes.as_binary(), *keep)
-                    }
-                    _ => {
-                        let text = cast(array, &DataType::Utf8).at(place)?;
-                        truncate_text(text.as_string(), *keep)
-                    }
-                };
-                cast(&short, array.data_type()).at(place)
-            }
+            Action::Truncate(keep) => truncated(array, *keep).ok_or_else(|| {
+                Error::internal(format!("column `{}` is of type {}", self.name, array.data_type()))
+            }),
             Action::Constant { .. } => Err(Error::internal("a constant needs no values")),
         }
     }
@@ -156,22 +148,9 @@ fn over_values(data_type: &DataType, change: impl Fn(&DataType) -> DataType) -> 
     }
 }
 
-fn is_bytes(data_type: &DataType) -> bool {
+pub(crate) fn is_bytes(data_type: &DataType) -> bool {
     use DataType::{Binary, BinaryView, LargeBinary, LargeUtf8, Utf8, Utf8View};
     matches!(data_type, Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView)
-}
-
-fn can_be_text(data_type: &DataType) -> bool {
-    is_bytes(data_type)
-        || (!data_type.is_nested() && arrow_cast::can_cast_types(data_type, &DataType::Utf8))
-}
-
-fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    if array.data_type() == to {
-        return Ok(array.clone());
-    }
-    let options = CastOptions { safe: false, ..CastOptions::default() };
-    Ok(cast_with_options(array, to, &options)?)
 }
 
 fn constant(
@@ -181,8 +160,7 @@ fn constant(
     rows: usize,
 ) -> Result<ArrayRef> {
     let Some(text) = replacement else { return Ok(new_null_array(data_type, rows)) };
-    let array: ArrayRef = Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows)));
-    cast(&array, data_type).map_err(|_| {
+    text::repeated(text, data_type, rows).ok_or_else(|| {
         Error::option(
             "replacement",
             format!("{text:?} cannot stand in column `{name}` of type {data_type}"),
@@ -190,22 +168,41 @@ fn constant(
     })
 }
 
-fn truncate_text(values: &StringArray, keep: usize) -> ArrayRef {
-    let mut out = StringBuilder::with_capacity(values.len(), values.len() * keep.min(16));
-    for value in values {
-        out.append_option(
-            value.map(|value| {
-                value.char_indices().nth(keep).map_or(value, |(end, _)| &value[..end])
-            }),
-        );
-    }
-    Arc::new(out.finish())
+/// The beginnings of texts or binary values; nothing of other types.
+fn truncated(array: &ArrayRef, keep: usize) -> Option<ArrayRef> {
+    use DataType as D;
+    Some(match array.data_type() {
+        D::Utf8 => Arc::new(StringArray::from_iter(texts(array.as_string::<i32>().iter(), keep))),
+        D::LargeUtf8 => {
+            Arc::new(LargeStringArray::from_iter(texts(array.as_string::<i64>().iter(), keep)))
+        }
+        D::Utf8View => {
+            Arc::new(StringViewArray::from_iter(texts(array.as_string_view().iter(), keep)))
+        }
+        D::Binary => Arc::new(BinaryArray::from_iter(bytes(array.as_binary::<i32>().iter(), keep))),
+        D::LargeBinary => {
+            Arc::new(LargeBinaryArray::from_iter(bytes(array.as_binary::<i64>().iter(), keep)))
+        }
+        D::BinaryView => {
+            Arc::new(BinaryViewArray::from_iter(bytes(array.as_binary_view().iter(), keep)))
+        }
+        _ => return None,
+    })
 }
 
-fn truncate_bytes(values: &BinaryArray, keep: usize) -> ArrayRef {
-    let mut out = BinaryBuilder::with_capacity(values.len(), values.len() * keep.min(16));
-    for value in values {
-        out.append_option(value.map(|value| &value[..keep.min(value.len())]));
-    }
-    Arc::new(out.finish())
+fn texts<'a>(
+    values: impl Iterator<Item = Option<&'a str>>,
+    keep: usize,
+) -> impl Iterator<Item = Option<&'a str>> {
+    let beginning = move |value: &'a str| {
+        value.char_indices().nth(keep).map_or(value, |(end, _)| &value[..end])
+    };
+    values.map(move |value| value.map(beginning))
+}
+
+fn bytes<'a>(
+    values: impl Iterator<Item = Option<&'a [u8]>>,
+    keep: usize,
+) -> impl Iterator<Item = Option<&'a [u8]>> {
+    values.map(move |value| value.map(|value| &value[..keep.min(value.len())]))
 }

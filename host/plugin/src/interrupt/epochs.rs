@@ -8,7 +8,7 @@ use tidelake_core::config::Interruption;
 use tidelake_core::{Error, Result};
 use wasmtime::{Config, Engine, Store};
 
-use super::{Interrupter, Timer, Verdict};
+use super::{Interrupter, Prepared, Timer, Verdict};
 use crate::run::state::State;
 
 /// The ticks of one engine.
@@ -55,8 +55,8 @@ impl Interrupter for Epochs {
         Ok(())
     }
 
-    fn prepare<'a>(&self, component: &'a [u8]) -> wasmtime::Result<Cow<'a, [u8]>> {
-        Ok(Cow::Borrowed(component))
+    fn prepare<'a>(&self, component: &'a [u8]) -> wasmtime::Result<Prepared<'a>> {
+        Ok(Prepared { component: Cow::Borrowed(component), images: Vec::new() })
     }
 
     fn timer(&self) -> Arc<dyn Timer> {

@@ -21,6 +21,7 @@
 //! ```
 
 mod epochs;
+pub(crate) mod images;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod polls;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use tidelake_core::Result;
 use tidelake_core::config::Interruption;
 use wasmtime::{Config, Engine, Store, Trap, WasmBacktrace};
 
+use self::images::{Image, Images};
 use crate::run::state::State;
 
 /// One way of keeping deadlines, for all guests of an engine.
@@ -53,7 +55,14 @@ pub(crate) trait Interrupter: Debug + Send + Sync {
     fn watch(&self, engine: &Engine) -> Result<()>;
 
     /// The component as it is to be compiled. Fails for one that is not valid.
-    fn prepare<'a>(&self, component: &'a [u8]) -> wasmtime::Result<Cow<'a, [u8]>>;
+    fn prepare<'a>(&self, component: &'a [u8]) -> wasmtime::Result<Prepared<'a>>;
+
+    /// Images that are in no file yet, ready to be mapped. Instances of what was prepared
+    /// need them.
+    fn hold(&self, images: &[Image]) -> std::io::Result<Images> {
+        debug_assert!(images.is_empty(), "who takes images out keeps them");
+        Ok(Images::default())
+    }
 
     /// Size limit, in bytes, that marks linear memories which are not the guest's
     /// own. No guest has a memory with just this limit.
@@ -63,6 +72,14 @@ pub(crate) trait Interrupter: Debug + Send + Sync {
 
     /// What keeps the deadlines of one store.
     fn timer(&self) -> Arc<dyn Timer>;
+}
+
+/// A component, ready to be compiled.
+#[derive(Debug)]
+pub(crate) struct Prepared<'a> {
+    pub(crate) component: Cow<'a, [u8]>,
+    /// What its memories begin with, beyond what it says itself.
+    pub(crate) images: Vec<Image>,
 }
 
 /// Keeps the deadlines of one store, one at a time.
@@ -79,8 +96,8 @@ pub(crate) trait Timer: Debug + Send + Sync {
         false
     }
 
-    /// Runs what makes instances of the store.
-    fn adopt(&self, make: &mut dyn FnMut()) {
+    /// Runs what makes instances of the store, of a component with these images.
+    fn adopt(&self, _images: &Arc<Images>, make: &mut dyn FnMut()) {
         make();
     }
 }

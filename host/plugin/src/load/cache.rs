@@ -4,25 +4,45 @@
 //! So the directory is the host's alone (mode 0700), and one that others may
 //! write to is not used. A checksum finds damage; an entry that does not match is
 //! compiled again. It stands after the code, so that the file is mapped as it is: what a
-//! guest never runs is never read into memory of this process. The name holds the plugin's digest and a hash of everything
-//! that compiled code depends on besides: in the engine, and in what was added to
-//! the plugin so that it can be stopped.
+//! guest never runs is never read into memory of this process. The name holds a fast hash
+//! of the plugin, so that an entry can be found and checked for damage while the plugin
+//! itself is still being vetted, and a hash of everything that compiled code depends on
+//! besides: in the engine, and in what was added to the plugin so that it can be
+//! stopped. The fast hash is easily forged, so nothing follows from it: the entry says of which
+//! digest it was compiled, and nothing of it is loaded but for a plugin that was vetted
+//! and has that digest.
+//!
+//! ```text
+//! [ code | images of memories, and their table | digest | checksum of all before | magic ]
+//! ```
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use wasmtime::component::Component;
 use wasmtime::{Engine, Result};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
+#[cfg(unix)]
+use super::mapped;
 use crate::files::{Durability, replace};
-use crate::interrupt::Interrupter;
+use crate::interrupt::images::{Image, Images, Layout, table};
+use crate::interrupt::{Interrupter, Prepared};
 
-const MAGIC: &[u8; 8] = b"tidecwa2";
-/// The checksum of the code, and who wrote it.
-const TAIL: usize = 16 + MAGIC.len();
+const MAGIC: &[u8; 8] = b"tidecwa3";
+/// SHA-256 in hex.
+const DIGEST: usize = 64;
+
+/// An entry that is as it was written. Nothing of it has been loaded.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    path: PathBuf,
+    /// Of the component that it was compiled of.
+    digest: [u8; DIGEST],
+    images: Arc<Images>,
+}
 
 /// The cache of one host.
 #[derive(Debug)]
@@ -35,16 +55,29 @@ impl Cache {
         Self { directory }
     }
 
-    /// The component, from the cache or compiled. Trouble with the cache is
-    /// logged and costs time, nothing else.
+    /// The entry of what may be a component with this fast hash (XXH3), if there is one
+    /// and it is whole.
+    pub(crate) fn look(
+        &self,
+        engine: &Engine,
+        interrupter: &dyn Interrupter,
+        fast: u128,
+    ) -> Option<Entry> {
+        // What is wrong with the directory is told when something is to be compiled.
+        self.prepare().ok()?;
+        whole(&self.path(engine, interrupter, fast))
+    }
+
+    /// The component of a digest and its images, from the entry that was found, or
+    /// compiled. Trouble with the cache is logged and costs time, nothing else.
     pub(crate) fn component(
         &self,
         engine: &Engine,
         interrupter: &dyn Interrupter,
         digest: &str,
         bytes: &[u8],
-    ) -> Result<Component> {
-        let path = self.path(engine, interrupter, digest);
+        entry: Option<&Entry>,
+    ) -> Result<(Component, Arc<Images>)> {
         let usable = match self.prepare() {
             Ok(()) => true,
             Err(error) => {
@@ -53,33 +86,40 @@ impl Cache {
                 false
             }
         };
-        if usable && whole(&path) {
+        let ours = |entry: &&Entry| usable && entry.digest == digest.as_bytes();
+        // Of bytes that were vetted without a look at the cache.
+        let fast = || xxh3_128(bytes);
+        let looked = entry.is_none().then(|| self.look(engine, interrupter, fast())).flatten();
+        if let Some(Entry { path, images, .. }) = entry.or(looked.as_ref()).filter(ours) {
             // SAFETY: the code was written by this host's engine or one with the
             // same hash, into a directory that only this user may write to, and its
-            // checksum holds. Entries are replaced, never changed.
+            // checksum holds. Entries are replaced, never changed, and whatever replaces
+            // this one meanwhile was written by a host as well.
             #[allow(unsafe_code)]
-            match unsafe { Component::deserialize_file(engine, &path) } {
-                Ok(component) => return Ok(component),
+            match unsafe { Component::deserialize_file(engine, path) } {
+                Ok(component) => return Ok((component, Arc::clone(images))),
                 Err(error) => tracing::warn!(%error, path = %path.display(),
                     "a cached plugin does not load and is compiled again"),
             }
         }
-        let code = engine.precompile_component(&interrupter.prepare(bytes)?)?;
-        if usable && let Err(error) = write(&path, &code) {
+        let Prepared { component, images } = interrupter.prepare(bytes)?;
+        let code = engine.precompile_component(&component)?;
+        let path = self.path(engine, interrupter, fast());
+        if usable && let Err(error) = write(&path, &code, &images, digest) {
             tracing::warn!(%error, path = %path.display(), "a compiled plugin could not be kept");
         }
+        let images = interrupter.hold(&images)?;
         // SAFETY: the engine has just made this code.
         #[allow(unsafe_code)]
-        unsafe {
-            Component::deserialize(engine, &code)
-        }
+        let component = unsafe { Component::deserialize(engine, &code)? };
+        Ok((component, Arc::new(images)))
     }
 
-    fn path(&self, engine: &Engine, interrupter: &dyn Interrupter, digest: &str) -> PathBuf {
+    fn path(&self, engine: &Engine, interrupter: &dyn Interrupter, fast: u128) -> PathBuf {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         interrupter.variant().hash(&mut hasher);
-        self.directory.join(format!("{digest}-{:016x}.cwasm", hasher.finish()))
+        self.directory.join(format!("{fast:032x}-{:016x}.cwasm", hasher.finish()))
     }
 
     /// Makes the directory, or checks that it is ours alone.
@@ -104,39 +144,62 @@ impl Cache {
     }
 }
 
-/// Whether an entry is there, and as it was written.
-fn whole(path: &Path) -> bool {
-    let checked = || -> std::io::Result<bool> {
+/// An entry that is there, and as it was written.
+fn whole(path: &Path) -> Option<Entry> {
+    let checked = || -> std::io::Result<Entry> {
+        let damaged = || std::io::Error::other("it is not what was written");
         let mut file = fs::File::open(path)?;
-        let Some(code) = file.metadata()?.len().checked_sub(TAIL as u64) else {
-            return Ok(false);
-        };
-        // A buffer that stays in the cache: reading must not cost more than it spares.
-        let (mut hasher, mut buffer) = (Xxh3::new(), vec![0; 256 << 10]);
-        let mut left = code;
-        while left > 0 {
-            let part = &mut buffer[..left.min(256 << 10) as usize];
-            file.read_exact(part)?;
-            hasher.update(part);
-            left -= part.len() as u64;
+        let bytes = bytes(&file)?;
+        let (before, magic) = bytes.split_last_chunk().ok_or_else(damaged)?;
+        let (before, checksum) = before.split_last_chunk().ok_or_else(damaged)?;
+        if magic != MAGIC || *checksum != xxh3_128(before).to_le_bytes() {
+            return Err(damaged());
         }
-        let mut tail = [0; TAIL];
-        file.read_exact(&mut tail)?;
-        let (checksum, magic) = tail.split_at(16);
-        Ok(magic == MAGIC && checksum == hasher.digest128().to_le_bytes())
+        let (before, digest) = before.split_last_chunk().ok_or_else(damaged)?;
+        let (digest, end) = (*digest, before.len() as u64);
+        drop(bytes);
+        let parts = table(&mut file, end)?;
+        let images = Arc::new(Images::new(file, parts)?);
+        Ok(Entry { path: path.to_owned(), digest, images })
     };
     match checked() {
-        Ok(true) => true,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-        _ => {
-            tracing::warn!(path = %path.display(), "a cached plugin is damaged and is compiled again");
-            false
+        Ok(entry) => Some(entry),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(),
+                "a cached plugin is damaged and is compiled again");
+            None
         }
     }
 }
 
+/// The bytes of an entry.
+#[cfg(unix)]
+fn bytes(file: &fs::File) -> std::io::Result<mapped::Mapped> {
+    // SAFETY: entries are replaced, never changed, and only this user may do so.
+    #[allow(unsafe_code)]
+    unsafe {
+        mapped::Mapped::new(file)
+    }
+}
+
+#[cfg(not(unix))]
+fn bytes(mut file: &fs::File) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut file, &mut bytes)?;
+    Ok(bytes)
+}
+
 /// Writes an entry so that no reader ever sees half of it.
-fn write(path: &Path, code: &[u8]) -> std::io::Result<()> {
-    let checksum = xxh3_128(code).to_le_bytes();
-    replace(path, &[code, &checksum, MAGIC], Durability::Lossy)
+fn write(path: &Path, code: &[u8], images: &[Image], digest: &str) -> std::io::Result<()> {
+    let layout = Layout::behind(code.len() as u64, images);
+    let table = layout.table();
+    let mut parts = vec![code, &layout.padding];
+    parts.extend(images.iter().map(|image| &image.bytes[..]));
+    parts.extend([&table[..], digest.as_bytes()]);
+    let mut hasher = Xxh3::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    let checksum = hasher.digest128().to_le_bytes();
+    parts.extend([&checksum[..], MAGIC]);
+    replace(path, &parts, Durability::Lossy)
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use tidelake_core::config::Runtime;
 use tidelake_core::plugin::PluginKind;
 use tidelake_core::{Error, Result};
-use wasmparser::{Parser, Payload};
+use wasmparser::{BinaryReader, Chunk, Parser, Payload};
 
 use crate::bindings::VERSIONS;
 use crate::capabilities::{self, http};
@@ -196,17 +196,30 @@ struct Names {
 impl Names {
     fn read(bytes: &[u8]) -> wasmparser::Result<Self> {
         let mut names = Self::default();
-        let mut depth = 0usize;
-        for payload in Parser::new(0).parse_all(bytes) {
-            match payload? {
-                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-                Payload::End(_) => depth = depth.saturating_sub(1),
-                Payload::ComponentImportSection(section) if depth == 0 => {
+        let (mut parser, mut at) = (Parser::new(0), 0);
+        loop {
+            let left = bytes.get(at..).unwrap_or_default();
+            let Chunk::Parsed { consumed, payload } = parser.parse(left, true)? else {
+                // There is never more to come.
+                return Ok(names);
+            };
+            at += consumed;
+            match payload {
+                // The compiler reads what is inside.
+                Payload::ModuleSection { unchecked_range: inside, .. }
+                | Payload::ComponentSection { unchecked_range: inside, .. } => {
+                    at = usize::try_from(inside.end).unwrap_or(usize::MAX);
+                    if at > bytes.len() {
+                        BinaryReader::new(left, inside.start).read_bytes(left.len() + 1)?;
+                    }
+                }
+                Payload::End(_) => return Ok(names),
+                Payload::ComponentImportSection(section) => {
                     for import in section {
                         names.imports.push(import?.name.name.to_owned());
                     }
                 }
-                Payload::ComponentExportSection(section) if depth == 0 => {
+                Payload::ComponentExportSection(section) => {
                     for export in section {
                         names.exports.push(export?.name.name.to_owned());
                     }
@@ -214,6 +227,5 @@ impl Names {
                 _ => {}
             }
         }
-        Ok(names)
     }
 }

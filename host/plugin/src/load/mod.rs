@@ -4,10 +4,13 @@
 mod cache;
 pub(crate) mod describe;
 pub(crate) mod inspect;
+#[cfg(unix)]
+mod mapped;
+mod read;
 
-use std::io::Read;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tidelake_core::config::lock::Signer;
@@ -17,7 +20,8 @@ use tidelake_core::{Error, Result};
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
-pub(crate) use cache::Cache;
+pub(crate) use cache::{Cache, Entry};
+pub(crate) use read::{LARGEST, Read, read};
 
 use crate::bindings::v0_1;
 use crate::capabilities;
@@ -28,11 +32,7 @@ use crate::options::OptionSchema;
 use crate::run::plugin::Plugin;
 use crate::run::state::{Shared, State};
 use crate::stats::Counters;
-use crate::trust::{Found, Origin, Vetted};
-
-/// The largest plugin file, in bytes. Those that bring an interpreter along are tens of
-/// megabytes; and compiling takes a multiple of a file's size, several at once.
-pub(crate) const LARGEST: u64 = 128 << 20;
+use crate::trust::Vetted;
 
 /// A plugin that can be made to work.
 #[derive(Debug, Clone)]
@@ -76,7 +76,6 @@ impl Loaded {
 }
 
 /// What loading needs of the host.
-#[derive(Debug)]
 pub(crate) struct Loader {
     pub(crate) engine: Engine,
     pub(crate) interrupter: Arc<dyn Interrupter>,
@@ -85,9 +84,26 @@ pub(crate) struct Loader {
     pub(crate) keep: usize,
     /// Components handed to the compiler or its cache so far.
     pub(crate) compiled: AtomicU64,
+    /// What every component may import, once one was needed.
+    pub(crate) linker: OnceLock<Linker<State>>,
+}
+
+impl fmt::Debug for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader").field("cache", &self.cache).finish_non_exhaustive()
+    }
 }
 
 impl Loader {
+    /// Gets ready what can be before a plugin has been vetted: its entry in the cache is looked for,
+    /// and damage in it; and the imports that all have. Of the plugin itself nothing is loaded
+    /// or linked.
+    pub(crate) fn get_ready(&self, fast: u128) -> Option<Entry> {
+        // What goes wrong is told when the plugin is linked.
+        let _ = self.imports();
+        self.cache.look(&self.engine, &*self.interrupter, fast)
+    }
+
     /// Loads a vetted plugin. It must call itself by the name given, if one is.
     pub(crate) fn load(
         &self,
@@ -124,9 +140,15 @@ impl Loader {
                 .with_help("build it again, with the tidelake SDK of this host's version")
         };
         self.compiled.fetch_add(1, Ordering::Relaxed);
-        let component = self
+        let (component, images) = self
             .cache
-            .component(&self.engine, &*self.interrupter, &checked.digest, vetted.bytes())
+            .component(
+                &self.engine,
+                &*self.interrupter,
+                &checked.digest,
+                vetted.bytes(),
+                vetted.entry(),
+            )
             .map_err(|error| refuse("cannot be compiled", error))?;
         let pre = self
             .link(&component, checked.kind)
@@ -138,6 +160,7 @@ impl Loader {
             signer: checked.signer.clone(),
             shared,
             pre,
+            images,
             interrupter: Arc::clone(&self.interrupter),
             memory: config.memory,
             deadline: Duration::from_millis(config.deadline_ms),
@@ -151,13 +174,22 @@ impl Loader {
         Ok(plugin)
     }
 
+    /// What every component may import.
+    fn imports(&self) -> wasmtime::Result<&Linker<State>> {
+        if let Some(linker) = self.linker.get() {
+            return Ok(linker);
+        }
+        let mut linker = Linker::new(&self.engine);
+        v0_1::link(&mut linker)?;
+        Ok(self.linker.get_or_init(|| linker))
+    }
+
     fn link(
         &self,
         component: &wasmtime::component::Component,
         kind: PluginKind,
     ) -> wasmtime::Result<InstancePre<State>> {
-        let mut linker = Linker::new(&self.engine);
-        v0_1::link(&mut linker)?;
+        let mut linker = self.imports()?.clone();
         let reaches = capabilities::possible(kind);
         if reaches {
             capabilities::link(&mut linker)?;
@@ -215,50 +247,4 @@ fn unknown(name: &str, kind: PluginKind) -> PluginInfo {
         extension: None,
         digest: String::new(),
     }
-}
-
-/// A plugin's bytes. `source` is where it can be had again, if that is known.
-pub(crate) fn read(found: &Found, source: Option<&str>) -> Result<Vec<u8>> {
-    let Found { name, path, origin } = found;
-    let unreadable = |error: std::io::Error| {
-        let missing = error.kind() == std::io::ErrorKind::NotFound;
-        let (new, help): (fn(String) -> Error, _) = match (missing, origin, source) {
-            (false, ..) => (Error::plugin, "check the file and its permissions".to_owned()),
-            (true, Origin::Added, Some(source)) => {
-                (Error::not_found, format!("get it again: `tidelake plugin add {source}`"))
-            }
-            (true, Origin::File | Origin::Built, _) => {
-                (Error::not_found, "correct the path".to_owned())
-            }
-            (true, ..) => {
-                (Error::not_found, format!("correct `source` under [plugin.{name}], or build it"))
-            }
-        };
-        let what = if missing { "there is no file" } else { "the file cannot be read" };
-        new(format!("plugin `{name}` cannot be loaded: {what}"))
-            .with("plugin", name)
-            .with("path", path.display())
-            .with_source(error)
-            .with_help(help)
-    };
-    // Of one that grows while it is read no more is taken.
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
-    if length <= LARGEST {
-        bytes.reserve_exact(length as usize);
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    }
-    let length = length.max(bytes.len() as u64);
-    if length > LARGEST {
-        return Err(Error::plugin(format!(
-            "plugin `{name}` cannot be loaded: {} is more than a plugin may have ({})",
-            crate::text::bytes(length),
-            crate::text::bytes(LARGEST)
-        ))
-        .with("plugin", name)
-        .with("path", path.display())
-        .with_help("get a smaller build from its author"));
-    }
-    Ok(bytes)
 }

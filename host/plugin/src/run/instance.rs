@@ -48,7 +48,7 @@ impl Instance {
         // A module's `start` is the guest's code too.
         let made = timed(&*timer, &mut store, plugin.deadline, |store| {
             let mut made = Err(wasmtime::format_err!("nothing was made"));
-            timer.adopt(&mut || made = plugin.pre.instantiate(&mut *store));
+            timer.adopt(&plugin.images, &mut || made = plugin.pre.instantiate(&mut *store));
             made
         });
         let instance = match made {

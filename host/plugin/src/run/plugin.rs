@@ -16,6 +16,7 @@ use super::fault;
 use super::instance::Instance;
 use super::state::{Shared, State};
 use crate::interrupt::Interrupter;
+use crate::interrupt::images::Images;
 use crate::options::OptionSchema;
 
 /// Columns of the widest schema that a plugin may declare.
@@ -30,6 +31,8 @@ pub(crate) struct Plugin {
     pub(crate) signer: Option<Signer>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) pre: InstancePre<State>,
+    /// What memories of its instances begin with.
+    pub(crate) images: Arc<Images>,
     pub(crate) interrupter: Arc<dyn Interrupter>,
     /// Memory cap of one instance, in bytes.
     pub(crate) memory: u64,

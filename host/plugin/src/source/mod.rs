@@ -105,7 +105,7 @@ impl Source {
             Self::File(path) => {
                 let found =
                     trust::Found { name: self.stem(), path: path.clone(), origin: Origin::File };
-                let bytes = crate::load::read(&found, None)?;
+                let bytes = crate::load::read(&found, None, |_| ())?.bytes;
                 let signature = trust::signature::beside(path)?;
                 Ok(Fetched { bytes, signature, pinned: path.display().to_string() })
             }

@@ -32,7 +32,7 @@ use tidelake_core::config::{PluginConfig, Runtime, TrustConfig};
 use tidelake_core::plugin::PluginKind;
 use tidelake_core::{Error, Result};
 
-use crate::load::inspect;
+use crate::load::{Entry, Read, inspect};
 use crate::native::look;
 use crate::text;
 use signature::{Key, Verdict};
@@ -154,6 +154,8 @@ pub(crate) struct Vetted {
     /// The text of its signature file, as it was read with the bytes.
     signature: Option<String>,
     checked: Checked,
+    /// What it was compiled to before, should it have the digest that is written there.
+    entry: Option<Entry>,
 }
 
 /// What the checks found out.
@@ -167,10 +169,16 @@ pub(crate) struct Checked {
 }
 
 impl Vetted {
-    /// Reads a plugin, once, and asks all that is to be asked.
-    pub(crate) fn read(found: &Found, rules: &Rules) -> Result<Self> {
+    /// Reads a plugin, once, and asks all that is to be asked. While it is read and hashed,
+    /// its entry in the cache is looked for by a hash that proves nothing; nothing is
+    /// made of it here.
+    pub(crate) fn read(
+        found: &Found,
+        rules: &Rules,
+        look: impl FnOnce(u128) -> Option<Entry> + Send,
+    ) -> Result<Self> {
         let again = rules.pinned.as_ref().map(|pinned| pinned.source.as_str());
-        let bytes = crate::load::read(found, again)?;
+        let Read { bytes, digest, meanwhile } = crate::load::read(found, again, look)?;
         let signature = match found.origin {
             // As the program itself is: whoever could change it could change the check.
             Origin::Installed if !look::is_library(&bytes) => None,
@@ -181,7 +189,9 @@ impl Vetted {
                     .with_help("check the .minisig file beside it and its permissions")
             })?,
         };
-        Self::of(found, rules, bytes, signature)
+        let checked = check(found, rules, &bytes, digest, signature.as_deref())?;
+        let Found { name, path, .. } = found.clone();
+        Ok(Self { name, path, bytes, signature, checked, entry: meanwhile })
     }
 
     /// Asks of bytes that were read.
@@ -191,14 +201,15 @@ impl Vetted {
         bytes: Vec<u8>,
         signature: Option<String>,
     ) -> Result<Self> {
-        let checked = check(found, rules, &bytes, signature.as_deref())?;
+        let checked = check(found, rules, &bytes, digest(&bytes), signature.as_deref())?;
         let Found { name, path, .. } = found.clone();
-        Ok(Self { name, path, bytes, signature, checked })
+        Ok(Self { name, path, bytes, signature, checked, entry: None })
     }
 
     /// Asks again under other rules, of the same bytes.
     pub(crate) fn again(mut self, found: &Found, rules: &Rules) -> Result<Self> {
-        self.checked = check(found, rules, &self.bytes, self.signature.as_deref())?;
+        let digest = self.checked.digest.clone();
+        self.checked = check(found, rules, &self.bytes, digest, self.signature.as_deref())?;
         self.name.clone_from(&found.name);
         Ok(self)
     }
@@ -219,14 +230,24 @@ impl Vetted {
         self.signature.as_deref()
     }
 
+    /// What may be the entry of the cache for it: its digest has to be compared.
+    pub(crate) fn entry(&self) -> Option<&Entry> {
+        self.entry.as_ref()
+    }
+
     pub(crate) fn checked(&self) -> &Checked {
         &self.checked
     }
 }
 
 /// The checks, cheapest and most telling first; nothing of the plugin runs.
-fn check(found: &Found, rules: &Rules, bytes: &[u8], signature: Option<&str>) -> Result<Checked> {
-    let digest = digest(bytes);
+fn check(
+    found: &Found,
+    rules: &Rules,
+    bytes: &[u8],
+    digest: String,
+    signature: Option<&str>,
+) -> Result<Checked> {
     pinned(found, rules, &digest)?;
     let library = look::is_library(bytes);
     let signer = match found.origin {
@@ -252,7 +273,12 @@ fn check(found: &Found, rules: &Rules, bytes: &[u8], signature: Option<&str>) ->
 
 /// SHA-256 of a plugin file, in hex.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+/// Bytes in hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn refusal(found: &Found, what: &str) -> Error {

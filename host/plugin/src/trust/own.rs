@@ -8,9 +8,9 @@
 
 use std::path::{Path, PathBuf};
 
-use tidelake_core::Result;
 use tidelake_core::config::PluginConfig;
 use tidelake_core::plugin::PluginInfo;
+use tidelake_core::{Error, Result};
 
 use super::add::stem;
 use super::{Found, Origin, Rules, Vetted, grants};
@@ -24,16 +24,23 @@ impl PluginHost {
         config: &PluginConfig,
         options: HostOptions,
     ) -> Result<(Self, PluginInfo)> {
-        let host = Self::new(HostOptions {
+        let options = HostOptions {
             plugin_dirs: Vec::new(),
             // How far it reaches is looked up by the name of the file until its own is known.
             sources: [(stem(path), config.clone())].into(),
             project: None,
             ..options
-        })?;
+        };
         let found = Found { name: stem(path), path: PathBuf::from(path), origin: Origin::Built };
         let granted = config.grants.iter().map(|grant| grants::name(grant)).collect();
-        let vetted = Vetted::read(&found, &Rules { granted, ..Rules::default() })?;
+        // Two things that take their time, and do not need each other.
+        let mut host = None;
+        let rules = Rules { granted, ..Rules::default() };
+        let vetted = Vetted::read(&found, &rules, |fast| {
+            let host = host.insert(Self::new(options));
+            host.as_ref().ok().and_then(|host| host.loader().get_ready(fast))
+        })?;
+        let host = host.ok_or_else(|| Error::internal("a plugin without its host"))??;
         let info = host.adopt(&vetted, config)?;
         Ok((host, info))
     }

@@ -136,7 +136,7 @@ impl PluginHost {
                 let fetched = source.fetch(request.allow_http, progress)?;
                 (fetched.bytes, fetched.signature)
             }
-            None => (load::read(&found, None)?, signature::beside(&found.path)?),
+            None => (load::read(&found, None, |_| ())?.bytes, signature::beside(&found.path)?),
         };
         let looked = inspect::inspect(&found.name, &found.path, &bytes)?;
         let import = |import: &String| {
@@ -222,7 +222,7 @@ impl PluginHost {
 
 /// The capabilities that a file imports beyond what it was granted.
 fn lacks(found: &Found, rules: &Rules) -> Result<Vec<String>> {
-    let bytes = load::read(found, None)?;
+    let bytes = load::read(found, None, |_| ())?.bytes;
     let looked = inspect::inspect(&found.name, &found.path, &bytes)?;
     Ok(grants::capabilities(grants::ungranted(&looked.imports, &rules.granted))
         .into_iter()

@@ -33,7 +33,7 @@ fn found(dir: &TempDir, bytes: &[u8], origin: Origin) -> Found {
 /// What is said about a plugin under these rules.
 fn vetted(bytes: &[u8], origin: Origin, rules: &Rules) -> Result<Vetted> {
     let dir = TempDir::new().expect("directory");
-    Vetted::read(&found(&dir, bytes, origin), rules)
+    Vetted::read(&found(&dir, bytes, origin), rules, |_| None)
 }
 
 fn allowing() -> Rules {
@@ -104,7 +104,7 @@ fn a_signature_that_does_not_hold_is_refused_even_where_none_is_needed() {
     let dir = TempDir::new().expect("directory");
     let found = found(&dir, &plugin(""), Origin::Configured);
     std::fs::write(signature::signature_path(&found.path), "not a signature").expect("file");
-    let error = Vetted::read(&found, &allowing()).expect_err("refused");
+    let error = Vetted::read(&found, &allowing(), |_| None).expect_err("refused");
     assert!(error.message().contains("not a signature"), "{error:?}");
 }
 
@@ -136,7 +136,7 @@ fn what_was_asked_about_is_what_is_compiled() {
     let dir = TempDir::new().expect("directory");
     let bytes = plugin("");
     let found = found(&dir, &bytes, Origin::Configured);
-    let vetted = Vetted::read(&found, &allowing()).expect("vetted");
+    let vetted = Vetted::read(&found, &allowing(), |_| None).expect("vetted");
     std::fs::write(&found.path, b"another file by now").expect("file");
     assert_eq!(vetted.bytes(), bytes);
     assert_eq!(vetted.checked().digest, digest(&bytes));

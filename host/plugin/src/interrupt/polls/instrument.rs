@@ -28,19 +28,32 @@
 //!
 //! The memory comes after all others, so no index of the module changes, and
 //! function bodies are copied as they are, with polls in between.
+//!
+//! The data that the module's own memories begin with is taken out (see `data`). Whose they are is
+//! told by the size of the poll memory, which nothing else depends on:
+//!
+//! | pages of a poll memory | module |
+//! |---|---|
+//! | 1 to 2047 | has all its data |
+//! | 2048 × n + 1 to 2048 × n + 2047 | the n-th of the component whose data was taken |
 
 use std::borrow::Cow;
 use std::fmt;
 
 use wasm_encoder::reencode::{self, Reencode, ReencodeComponent, utils};
 use wasm_encoder::{
-    CodeSection, Component, ComponentSectionId, Encode, Instruction, MemArg, MemorySection,
-    MemoryType, Module, ModuleSection, RawSection, SectionId,
+    CodeSection, Component, ComponentSectionId, DataSection, Encode, Instruction, MemArg,
+    MemorySection, MemoryType, Module, ModuleSection, RawSection, SectionId,
 };
-use wasmparser::{FunctionBody, Operator, Parser, Payload, TypeRef, Validator, WasmFeatures};
+use wasmparser::{
+    DataKind, FunctionBody, Operator, Parser, Payload, TypeRef, Validator, WasmFeatures,
+};
+
+use super::super::images::Image;
+use super::data::Taken;
 
 /// Changes whenever what is added changes; part of the names of cached code.
-pub(super) const VERSION: &str = "polls-1";
+pub(super) const VERSION: &str = "polls-2";
 
 /// The limit, in pages, by which poll memories are told from all others. A prime
 /// near the largest possible: no tool would choose it.
@@ -49,22 +62,44 @@ pub(super) const MARKER: u64 = 65_521;
 /// Bytes of a page of WebAssembly; of as many polls each page holds the addresses.
 pub(super) const PAGE: usize = 65_536;
 
-/// The component with polls. One that is not valid is refused as it is: an index
+/// Pages of a poll memory for each number of a module; more polls than they have addresses
+/// have no room in a file of the largest size.
+const STRIDE: u64 = 2048;
+
+/// Modules whose data is taken; others keep theirs.
+const NUMBERED: u64 = MARKER / STRIDE - 1;
+
+/// The number of the module that a poll memory of so many bytes is of; 0 for one that has
+/// no images.
+pub(super) fn number(poll_memory: usize) -> u64 {
+    (poll_memory / PAGE) as u64 / STRIDE
+}
+
+/// The component with polls, and the images of its memories. One that is not valid is refused as it is: an index
 /// that only the added memory makes valid must never pass.
-pub(super) fn instrument(component: &[u8]) -> wasmtime::Result<Vec<u8>> {
+pub(super) fn instrument(component: &[u8]) -> wasmtime::Result<(Vec<u8>, Vec<Image>)> {
     Validator::new_with_features(WasmFeatures::default()).validate_all(component)?;
     let mut out = Component::new();
-    Modules.parse_component(&mut out, Parser::new(0), component)?;
-    Ok(out.finish())
+    let mut modules = Modules::default();
+    modules.parse_component(&mut out, Parser::new(0), component)?;
+    Ok((out.finish(), modules.images))
 }
 
 /// A component that cannot be told from what the host adds.
 #[derive(Debug)]
-struct Reserved;
+enum Reserved {
+    Maximum,
+    Polls,
+}
 
 impl fmt::Display for Reserved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a memory's maximum is {MARKER} pages, which the host keeps for itself")
+        match self {
+            Self::Maximum => {
+                write!(f, "a memory's maximum is {MARKER} pages, which the host keeps for itself")
+            }
+            Self::Polls => write!(f, "a module has more loops and functions than possible"),
+        }
     }
 }
 
@@ -73,7 +108,12 @@ impl std::error::Error for Reserved {}
 type Result<T> = std::result::Result<T, reencode::Error<Reserved>>;
 
 /// Copies a component, and changes its modules.
-struct Modules;
+#[derive(Default)]
+struct Modules {
+    /// How many there are with images, so far.
+    numbered: u64,
+    images: Vec<Image>,
+}
 
 impl Reencode for Modules {
     type Error = Reserved;
@@ -86,13 +126,24 @@ impl ReencodeComponent for Modules {
         parser: Parser,
         module: &[u8],
     ) -> Result<()> {
-        let Some(polls) = Polls::of(module)? else {
+        let Some(mut polls) = Polls::of(module)? else {
             let id = ComponentSectionId::CoreModule as u8;
             component.section(&RawSection { id, data: module });
             return Ok(());
         };
+        let mut taken = Taken::default();
+        if self.numbered < NUMBERED {
+            taken = Taken::of(module, self.numbered + 1)?;
+        }
+        if !taken.images.is_empty() {
+            self.numbered += 1;
+            polls.number = self.numbered;
+            self.images.append(&mut taken.images);
+        }
         let mut out = Module::new();
-        Polled { polls, next: 0, has_memory: false }.parse_core_module(&mut out, parser, module)?;
+        let mut polled =
+            Polled { polls, next: 0, has_memory: false, taken: taken.segments, segment: 0 };
+        polled.parse_core_module(&mut out, parser, module)?;
         component.section(&ModuleSection(&out));
         Ok(())
     }
@@ -104,12 +155,14 @@ struct Polls {
     memory: u32,
     /// How many polls there will be.
     count: u64,
+    /// Which of the modules with images it is, or 0.
+    number: u64,
 }
 
 impl Polls {
     /// Nothing, for a module without code.
     fn of(module: &[u8]) -> Result<Option<Self>> {
-        let mut polls = Self { memory: 0, count: 0 };
+        let mut polls = Self { memory: 0, count: 0, number: 0 };
         for payload in Parser::new(0).parse_all(module) {
             match payload? {
                 Payload::ImportSection(imports) => {
@@ -120,7 +173,7 @@ impl Polls {
                 Payload::MemorySection(memories) => {
                     for memory in memories {
                         if memory?.maximum == Some(MARKER) {
-                            return Err(reencode::Error::UserError(Reserved));
+                            return Err(reencode::Error::UserError(Reserved::Maximum));
                         }
                         polls.memory += 1;
                     }
@@ -129,12 +182,20 @@ impl Polls {
                 _ => {}
             }
         }
+        if polls.pages() >= STRIDE {
+            return Err(reencode::Error::UserError(Reserved::Polls));
+        }
         Ok((polls.count > 0).then_some(polls))
+    }
+
+    /// Pages that hold the addresses of all polls.
+    fn pages(&self) -> u64 {
+        self.count.div_ceil(PAGE as u64)
     }
 
     fn memory_type(&self) -> MemoryType {
         MemoryType {
-            minimum: self.count.div_ceil(PAGE as u64),
+            minimum: self.number * STRIDE + self.pages(),
             maximum: Some(MARKER),
             memory64: false,
             shared: false,
@@ -174,6 +235,10 @@ struct Polled {
     /// Address of the next poll.
     next: u64,
     has_memory: bool,
+    /// Of so many data segments, those that are active have been taken.
+    taken: usize,
+    /// Data segments so far.
+    segment: usize,
 }
 
 impl Polled {
@@ -246,6 +311,18 @@ impl Reencode for Polled {
         Ok(())
     }
 
+    fn parse_data(
+        &mut self,
+        data: &mut DataSection,
+        mut segment: wasmparser::Data<'_>,
+    ) -> Result<()> {
+        if self.segment < self.taken && matches!(segment.kind, DataKind::Active { .. }) {
+            segment.data = &[];
+        }
+        self.segment += 1;
+        utils::parse_data(self, data, segment)
+    }
+
     /// Offsets into code no longer hold; they are hints, and only hints.
     fn parse_custom_section(
         &mut self,
@@ -265,7 +342,7 @@ mod tests {
     use super::*;
 
     fn printed(component: &str) -> Vec<u8> {
-        instrument(&wat::parse_str(component).expect("text")).expect("instrumented")
+        instrument(&wat::parse_str(component).expect("text")).expect("instrumented").0
     }
 
     /// Polls of a module (memory and address), and its memories.

@@ -11,35 +11,68 @@
 //!
 //! So compiled code needs no comparison to stay inside: whatever 32 bits name is
 //! memory, or a fault that becomes a trap.
+//!
+//! A guest's memory begins with its image, where the component has one: pages of a file,
+//! mapped so that what is written stays in the memory. wasmtime makes all memories of an instance
+//! of a module one after the other, before any of its code runs, and the poll memory is the
+//! last of them. It tells which module that is (see `instrument`), and so, which images
+//! belong over the memories that were made just before.
 
 // Memory is mapped, protected and unmapped here, and nowhere else in the crate.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::io;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::ptr;
 use std::sync::Arc;
 
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
+use super::super::images::{Images, Part};
 use super::gate::Gate;
-use super::instrument::{MARKER, PAGE};
+use super::instrument::{MARKER, PAGE, number};
 
 thread_local! {
-    /// The gate of the store whose instances this thread is making.
-    static GATE: RefCell<Option<Arc<Gate>>> = const { RefCell::new(None) };
+    /// The store whose instances this thread is making.
+    static STORE: RefCell<Option<Filling>> = const { RefCell::new(None) };
 }
 
-/// Poll pages made by this thread while `make` runs are this gate's.
-pub(super) fn adopt(gate: &Arc<Gate>, make: &mut dyn FnMut()) {
+/// A store that is being filled with instances.
+struct Filling {
+    gate: Arc<Gate>,
+    images: Arc<Images>,
+    /// Guests' memories that were made for it, with their sizes.
+    made: Vec<(Arc<Reservation>, usize)>,
+}
+
+impl Filling {
+    /// Fills the memories of the instance that is being made, of a module with this number.
+    fn begin_memories(&self, module: u64) -> io::Result<()> {
+        for (file, part) in self.images.of(module) {
+            let from_last = usize::try_from(part.place.from_last).unwrap_or(usize::MAX);
+            let memory = self.made.len().checked_sub(from_last).and_then(|at| self.made.get(at));
+            let (memory, size) =
+                memory.ok_or_else(|| io::Error::other("an image of a memory that is not there"))?;
+            memory.begin_with(*size, file, part)?;
+        }
+        Ok(())
+    }
+}
+
+/// Poll pages made by this thread while `make` runs are this gate's, and memories begin with
+/// these images.
+pub(super) fn adopt(gate: &Arc<Gate>, images: &Arc<Images>, make: &mut dyn FnMut()) {
     /// Puts back what was there, whatever happens.
-    struct Before(Option<Arc<Gate>>);
+    struct Before(Option<Filling>);
     impl Drop for Before {
         fn drop(&mut self) {
-            GATE.set(self.0.take());
+            STORE.set(self.0.take());
         }
     }
-    let _before = Before(GATE.replace(Some(Arc::clone(gate))));
+    let (gate, images) = (Arc::clone(gate), Arc::clone(images));
+    let _before = Before(STORE.replace(Some(Filling { gate, images, made: Vec::new() })));
     make();
 }
 
@@ -87,6 +120,36 @@ impl Reservation {
         }
         // SAFETY: the range lies in this reservation, which nobody else uses.
         unsafe { protect(self.base, size, protection) }
+    }
+
+    /// Maps an image over a part of what is accessible, which is `size` bytes.
+    fn begin_with(&self, size: usize, file: &File, part: &Part) -> io::Result<()> {
+        let other = || io::Error::other("an image that does not fit its memory");
+        let fitting = |number: u64| usize::try_from(number).map_err(|_| other());
+        let (start, length) = (fitting(part.place.start)?, fitting(part.length)?);
+        let position = libc::off_t::try_from(part.position).map_err(|_| other())?;
+        let fits = start.checked_add(length).is_some_and(|end| end <= size.min(self.total));
+        if !fits || !start.is_multiple_of(PAGE) || length == 0 {
+            return Err(other());
+        }
+        // SAFETY: the range lies in this reservation, in memory that was made a moment ago and
+        // that no code has seen yet; it takes its place with the same protection. The
+        // mapping is private, so that nothing is ever written to the file, and the file is
+        // one that only this user's hosts write, whole, and never change.
+        let mapped = unsafe {
+            libc::mmap(
+                self.base.add(start).cast(),
+                length,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE,
+                file.as_raw_fd(),
+                position,
+            )
+        };
+        if mapped == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
     }
 }
 
@@ -159,6 +222,12 @@ unsafe impl MemoryCreator for Creator {
                 return Ok(Box::new(PollMemory::new(reservation, minimum)?));
             }
             reservation.allow(minimum, libc::PROT_READ | libc::PROT_WRITE)?;
+            let reservation = Arc::new(reservation);
+            STORE.with_borrow_mut(|store| {
+                if let Some(store) = store {
+                    store.made.push((Arc::clone(&reservation), minimum));
+                }
+            });
             Ok(Box::new(GuestMemory { reservation, capacity, size: minimum }))
         };
         made().map_err(|error| format!("memory could not be mapped: {error}"))
@@ -167,7 +236,7 @@ unsafe impl MemoryCreator for Creator {
 
 /// Memory of a guest.
 struct GuestMemory {
-    reservation: Reservation,
+    reservation: Arc<Reservation>,
     capacity: usize,
     size: usize,
 }
@@ -209,10 +278,14 @@ struct PollMemory {
 
 impl PollMemory {
     /// Registers with the gate of the store that is being filled. If its time is
-    /// over by now, the pages are closed from the start.
+    /// over by now, the pages are closed from the start. The memories that belong to it get
+    /// what they begin with.
     fn new(reservation: Reservation, size: usize) -> io::Result<Self> {
-        let gate = GATE.with_borrow(Clone::clone);
-        let gate = gate.ok_or_else(|| io::Error::other("a poll page of nobody"))?;
+        let gate = STORE.with_borrow(|store| {
+            let store = store.as_ref().ok_or_else(|| io::Error::other("a poll page of nobody"))?;
+            store.begin_memories(number(size))?;
+            Ok::<_, io::Error>(Arc::clone(&store.gate))
+        })?;
         reservation.allow(size, libc::PROT_READ)?;
         let memory = Self { reservation, size, gate };
         memory.gate.add(memory.span())?;
@@ -249,6 +322,17 @@ unsafe impl LinearMemory for PollMemory {
     fn as_ptr(&self) -> *mut u8 {
         self.reservation.base
     }
+}
+
+/// A file without a name, in memory.
+pub(super) fn nameless_file() -> io::Result<File> {
+    // SAFETY: the name is a string that ends; the call keeps nothing of it.
+    let file = unsafe { libc::memfd_create(c"tidelake-images".as_ptr(), libc::MFD_CLOEXEC) };
+    if file < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new, and nobody else's.
+    Ok(unsafe { File::from_raw_fd(file) })
 }
 
 /// Whether memories can be had as they are needed here, and be protected.

@@ -21,6 +21,9 @@
 //! these are, and registers them with the [`gate`] of their store. The
 //! [`watchdog`] closes gates.
 //!
+//! Who makes the memories also fills them: [`data`] takes out of the modules what their memories
+//! begin with, which is mapped when they are made (see `images`).
+//!
 //! What makes it safe:
 //!
 //! - **No guest can name its poll memory.** It has the first index that the
@@ -28,6 +31,9 @@
 //!   did not exist; it is neither exported nor imported.
 //! - **No guest memory is ever protected.** Poll memories are told by a size limit
 //!   that no other memory has: a component with a memory like that is refused.
+//! - **No instance sees what another wrote.** Images are mapped privately, from a file that
+//!   nobody writes to, over memory that no code has seen; which memory that is follows
+//!   from the order in which an instance's memories are made, and it must be large enough.
 //! - **The host cannot fault.** The canonical ABI reads and writes memories that
 //!   the guest exports; nothing in the host knows the address of a poll page but
 //!   `mprotect`. Pages are read-only even while the gate is open.
@@ -40,12 +46,14 @@
 //! operation on a memory (bounded by its cap), one host import (which looks at the
 //! flag when entered and left), and the copy of one list between two components.
 
+mod data;
 mod gate;
 mod instrument;
 mod memory;
 mod watchdog;
 
 use std::borrow::Cow;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +63,8 @@ use wasmtime::{Config, Engine, Inlining, Store};
 
 use self::gate::Gate;
 use self::watchdog::Watchdog;
-use super::{Interrupter, Timer, Verdict};
+use super::images::{Image, Images, Layout};
+use super::{Interrupter, Prepared, Timer, Verdict};
 use crate::run::state::State;
 
 /// Bytes of address space of each memory: as much as 32 bits can name, so that
@@ -95,7 +104,7 @@ impl Interrupter for Polls {
             .memory_reservation(RESERVATION)
             .memory_guard_size(GUARD)
             .memory_may_move(false)
-            // Images of memories are wasmtime's to map, not ours.
+            // wasmtime maps images into its own memories only; ours have ours.
             .memory_init_cow(false)
             .signals_based_traps(true)
             .wasm_multi_memory(true)
@@ -109,8 +118,20 @@ impl Interrupter for Polls {
         })
     }
 
-    fn prepare<'a>(&self, component: &'a [u8]) -> wasmtime::Result<Cow<'a, [u8]>> {
-        Ok(Cow::Owned(instrument::instrument(component)?))
+    fn prepare<'a>(&self, component: &'a [u8]) -> wasmtime::Result<Prepared<'a>> {
+        let (component, images) = instrument::instrument(component)?;
+        Ok(Prepared { component: Cow::Owned(component), images })
+    }
+
+    fn hold(&self, images: &[Image]) -> std::io::Result<Images> {
+        if images.is_empty() {
+            return Ok(Images::default());
+        }
+        let mut file = memory::nameless_file()?;
+        for image in images {
+            file.write_all(&image.bytes)?;
+        }
+        Images::new(file, Layout::behind(0, images).parts)
     }
 
     fn marker(&self) -> Option<usize> {
@@ -145,7 +166,7 @@ impl Timer for PollTimer {
         self.0.over()
     }
 
-    fn adopt(&self, make: &mut dyn FnMut()) {
-        memory::adopt(&self.0, make);
+    fn adopt(&self, images: &Arc<Images>, make: &mut dyn FnMut()) {
+        memory::adopt(&self.0, images, make);
     }
 }

@@ -82,8 +82,8 @@ fn polls_cost_little() {
         fn watch(&self, _: &Engine) -> Result<()> {
             Ok(())
         }
-        fn prepare<'a>(&self, component: &'a [u8]) -> wasmtime::Result<Cow<'a, [u8]>> {
-            Ok(Cow::Borrowed(component))
+        fn prepare<'a>(&self, component: &'a [u8]) -> wasmtime::Result<Prepared<'a>> {
+            Ok(Prepared { component: Cow::Borrowed(component), images: Vec::new() })
         }
         fn timer(&self) -> Arc<dyn Timer> {
             epochs::Epochs::default().timer()

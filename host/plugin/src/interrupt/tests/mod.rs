@@ -2,6 +2,7 @@
 
 mod cost;
 mod guests;
+mod images;
 mod stress;
 
 use std::sync::Arc;
@@ -51,9 +52,11 @@ impl Host {
         self.interrupter.kind() == Interruption::Polls
     }
 
-    fn compile(&self, text: &str) -> InstancePre<State> {
+    fn compile(&self, text: &str) -> Compiled {
         let bytes = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
-        self.compile_as_is(&self.interrupter.prepare(&bytes).expect("prepared"))
+        let Prepared { component, images } = self.interrupter.prepare(&bytes).expect("prepared");
+        let images = Arc::new(self.interrupter.hold(&images).expect("held"));
+        Compiled { images, pre: self.compile_as_is(&component) }
     }
 
     fn compile_as_is(&self, bytes: &[u8]) -> InstancePre<State> {
@@ -82,21 +85,29 @@ impl Host {
     }
 
     /// An instance, made within a time.
-    fn guest(&self, pre: &InstancePre<State>, limit: Duration) -> wasmtime::Result<Guest> {
+    fn guest(&self, guest: &Compiled, limit: Duration) -> wasmtime::Result<Guest> {
         let (mut store, timer) = self.store();
-        let instance = timed(&*timer, &mut store, limit, |store| instantiate(&*timer, pre, store))?;
+        let instance =
+            timed(&*timer, &mut store, limit, |store| instantiate(&*timer, guest, store))?;
         Ok(Guest { store, timer, instance })
     }
 }
 
 fn instantiate(
     timer: &dyn Timer,
-    pre: &InstancePre<State>,
+    guest: &Compiled,
     store: &mut Store<State>,
 ) -> wasmtime::Result<component::Instance> {
     let mut made = Err(wasmtime::format_err!("nothing was made"));
-    timer.adopt(&mut || made = pre.instantiate(&mut *store));
+    timer.adopt(&guest.images, &mut || made = guest.pre.instantiate(&mut *store));
     made
+}
+
+/// A component that was compiled, and what its memories begin with.
+#[derive(Clone)]
+struct Compiled {
+    pre: InstancePre<State>,
+    images: Arc<Images>,
 }
 
 struct Guest {
@@ -319,6 +330,7 @@ fn one_address_for_two_loops_would_not_do() {
                 &["go"],
             );
             let pre = host.compile_as_is(&wat::parse_str(text).expect("text"));
+            let pre = Compiled { pre, images: Arc::default() };
             let mut guest = host.guest(&pre, PATIENCE).expect("instance");
             let since = Instant::now();
             assert!(guest.call("go", LIMIT).is_err());

@@ -61,13 +61,7 @@ fn stop(host: &Host, stops: usize, threads: usize) -> Vec<Duration> {
     })
 }
 
-fn stop_call(
-    host: &Host,
-    pre: &InstancePre<State>,
-    name: &str,
-    export: &str,
-    limit: Duration,
-) -> Duration {
+fn stop_call(host: &Host, pre: &Compiled, name: &str, export: &str, limit: Duration) -> Duration {
     let mut guest = host.guest(pre, PATIENCE).expect("instance");
     let function =
         guest.instance.get_typed_func::<(), (u32,)>(&mut guest.store, export).expect("export");
@@ -75,7 +69,7 @@ fn stop_call(
     stop_work(&**timer, store, limit, name, |store| function.call(store, ()).map(drop))
 }
 
-fn stop_start(host: &Host, pre: &InstancePre<State>, limit: Duration) -> Duration {
+fn stop_start(host: &Host, pre: &Compiled, limit: Duration) -> Duration {
     let (mut store, timer) = host.store();
     stop_work(&*timer, &mut store, limit, "a start", |store| {
         instantiate(&*timer, pre, store).map(drop)
