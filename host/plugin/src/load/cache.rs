@@ -8,9 +8,9 @@
 //! of the plugin, so that an entry can be found and checked for damage while the plugin
 //! itself is still being vetted, and a hash of everything that compiled code depends on
 //! besides: in the engine, and in what was added to the plugin so that it can be
-//! stopped. The fast hash is easily forged, so nothing follows from it: the entry says of which
-//! digest it was compiled, and nothing of it is loaded but for a plugin that was vetted
-//! and has that digest.
+//! stopped. The fast hash is easily forged, so nothing follows from it: the name goes on with the
+//! digest of what the entry was compiled of, the entry repeats it, and nothing of it is
+//! loaded but for a plugin that was vetted and has that digest.
 //!
 //! ```text
 //! [ code | images of memories, and their table | digest | checksum of all before | magic ]
@@ -32,6 +32,8 @@ use crate::interrupt::images::{Image, Images, Layout, table};
 use crate::interrupt::{Interrupter, Prepared};
 
 const MAGIC: &[u8; 8] = b"tidecwa3";
+/// What they end with.
+const SUFFIX: &str = ".cwasm";
 /// SHA-256 in hex.
 const DIGEST: usize = 64;
 
@@ -65,7 +67,11 @@ impl Cache {
     ) -> Option<Entry> {
         // What is wrong with the directory is told when something is to be compiled.
         self.prepare().ok()?;
-        whole(&self.path(engine, interrupter, fast))
+        let wanted = prefix(engine, interrupter, fast);
+        let files = fs::read_dir(&self.directory).ok()?.flatten();
+        let names = files.filter_map(|file| file.file_name().into_string().ok());
+        let mut found = names.filter(|name| name.starts_with(&wanted) && name.ends_with(SUFFIX));
+        whole(&self.directory.join(found.next()?))
     }
 
     /// The component of a digest and its images, from the entry that was found, or
@@ -86,15 +92,21 @@ impl Cache {
                 false
             }
         };
+        let path = || {
+            let name = prefix(engine, interrupter, xxh3_128(bytes));
+            self.directory.join(format!("{name}{digest}{SUFFIX}"))
+        };
         let ours = |entry: &&Entry| usable && entry.digest == digest.as_bytes();
-        // Of bytes that were vetted without a look at the cache.
-        let fast = || xxh3_128(bytes);
-        let looked = entry.is_none().then(|| self.look(engine, interrupter, fast())).flatten();
-        if let Some(Entry { path, images, .. }) = entry.or(looked.as_ref()).filter(ours) {
+        let found = entry.filter(ours);
+        // Of bytes that were vetted without a look at the cache, or that share their fast
+        // hash with others.
+        let looked = (usable && found.is_none()).then(|| whole(&path())).flatten();
+        if let Some(Entry { path, images, .. }) = found.or(looked.as_ref().filter(ours)) {
             // SAFETY: the code was written by this host's engine or one with the
             // same hash, into a directory that only this user may write to, and its
             // checksum holds. Entries are replaced, never changed, and whatever replaces
-            // this one meanwhile was written by a host as well.
+            // this one meanwhile was compiled of the same component: its digest is in
+            // the name.
             #[allow(unsafe_code)]
             match unsafe { Component::deserialize_file(engine, path) } {
                 Ok(component) => return Ok((component, Arc::clone(images))),
@@ -104,7 +116,7 @@ impl Cache {
         }
         let Prepared { component, images } = interrupter.prepare(bytes)?;
         let code = engine.precompile_component(&component)?;
-        let path = self.path(engine, interrupter, fast());
+        let path = path();
         if usable && let Err(error) = write(&path, &code, &images, digest) {
             tracing::warn!(%error, path = %path.display(), "a compiled plugin could not be kept");
         }
@@ -113,13 +125,6 @@ impl Cache {
         #[allow(unsafe_code)]
         let component = unsafe { Component::deserialize(engine, &code)? };
         Ok((component, Arc::new(images)))
-    }
-
-    fn path(&self, engine: &Engine, interrupter: &dyn Interrupter, fast: u128) -> PathBuf {
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        interrupter.variant().hash(&mut hasher);
-        self.directory.join(format!("{fast:032x}-{:016x}.cwasm", hasher.finish()))
     }
 
     /// Makes the directory, or checks that it is ours alone.
@@ -142,6 +147,14 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// What names of entries begin with; the digest follows.
+fn prefix(engine: &Engine, interrupter: &dyn Interrupter, fast: u128) -> String {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    interrupter.variant().hash(&mut hasher);
+    format!("{fast:032x}-{:016x}-", hasher.finish())
 }
 
 /// An entry that is there, and as it was written.
