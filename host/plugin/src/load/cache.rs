@@ -216,3 +216,49 @@ fn write(path: &Path, code: &[u8], images: &[Image], digest: &str) -> std::io::R
     parts.extend([&checksum[..], MAGIC]);
     replace(path, &parts, Durability::Lossy)
 }
+
+#[cfg(test)]
+mod tests {
+    use tidelake_core::config::Interruption;
+
+    use super::*;
+    use crate::interrupt::choose;
+    use crate::trust::digest;
+
+    /// A component that can be told by what it exports.
+    fn exporting(name: &str) -> Vec<u8> {
+        let text = format!(r#"(component (component $c) (export "{name}" (component $c)))"#);
+        wat::parse_str(text).expect("text")
+    }
+
+    #[test]
+    fn an_entry_of_another_component_is_never_loaded() {
+        let dir = tempfile::tempdir().expect("directory");
+        let cache = Cache::new(dir.path().join("cache"));
+        let (engine, interrupter) =
+            choose(Interruption::default(), crate::engine::build).expect("engine");
+        let [a, b] = ["a", "b"].map(exporting);
+        let load = |bytes: &[u8], entry: Option<&Entry>| {
+            let loaded = cache.component(&engine, &*interrupter, &digest(bytes), bytes, entry);
+            loaded.expect("loaded").0
+        };
+        load(&b, None);
+        let [of_b] = &fs::read_dir(&cache.directory).unwrap().flatten().collect::<Vec<_>>()[..]
+        else {
+            panic!("one entry")
+        };
+        // As if both had one fast hash, and as if it had come in the other's place.
+        let begins = prefix(&engine, &*interrupter, xxh3_128(&a));
+        for digest in [digest(&b), digest(&a)] {
+            let place = cache.directory.join(format!("{begins}{digest}{SUFFIX}"));
+            fs::copy(of_b.path(), place).expect("copied");
+        }
+        for _ in 0..2 {
+            let found = cache.look(&engine, &*interrupter, xxh3_128(&a)).expect("an entry");
+            for entry in [Some(&found), None] {
+                let component = load(&a, entry);
+                assert!(component.get_export_index(None, "a").is_some());
+            }
+        }
+    }
+}

@@ -19,6 +19,7 @@
 //! made here. Columns inside of lists and structs are left to the crate.
 
 mod bounds;
+mod compress;
 mod hybrid;
 mod page;
 
@@ -30,12 +31,12 @@ use parquet::basic::{BoundaryOrder, Compression, Encoding, EncodingMask, PageTyp
 use parquet::bloom_filter::Sbbf;
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
-use parquet::compression::{Codec, CodecOptionsBuilder, create_codec};
 use parquet::data_type::ByteArray;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{
     ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder, PageEncodingStats,
 };
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::{Statistics, ValueStatistics};
@@ -44,6 +45,7 @@ use parquet::schema::types::ColumnDescPtr;
 use tidelake_interner::{Interner, for_each_text};
 
 use bounds::{Bound, Bounds, lower, upper};
+use compress::compress;
 use page::PageBuilder;
 
 /// What the properties say about one column.
@@ -85,7 +87,6 @@ struct Written {
 pub(crate) struct TextChunk {
     column: ColumnDescPtr,
     rules: Rules,
-    codec: Option<Box<dyn Codec>>,
     values: Values,
     codes: Vec<u32>,
     page: PageBuilder,
@@ -115,13 +116,10 @@ impl TextChunk {
             bloom: bloom.map(|bloom| (bloom.ndv(), bloom.fpp())),
             utf8: column.logical_type_ref().is_some(),
         };
-        let options = CodecOptionsBuilder::default().build();
-        let codec = create_codec(rules.codec, &options)?;
         let page = PageBuilder::new(column.max_def_level() > 0);
         Ok(Self {
             column,
             rules,
-            codec,
             values: Values::Dictionary(Interner::default()),
             codes: Vec::new(),
             page,
@@ -231,7 +229,8 @@ impl TextChunk {
         };
         let statistics = self.rules.statistics != EnabledStatistics::None;
         let page = self.page.take(interner.map(|interner| (interner, width)), statistics);
-        let (bytes, uncompressed_size) = self.compress(page.bytes)?;
+        let uncompressed_size = page.bytes.len();
+        let bytes = compress(self.rules.codec, page.bytes)?;
         let encoding = match self.values {
             Values::Dictionary(_) => {
                 self.dictionary_pages += 1;
@@ -261,14 +260,6 @@ impl TextChunk {
         Ok(())
     }
 
-    fn compress(&mut self, page: Vec<u8>) -> Result<(Bytes, usize)> {
-        let size = page.len();
-        let Some(codec) = &mut self.codec else { return Ok((page.into(), size)) };
-        let mut compressed = Vec::with_capacity(size);
-        codec.compress(&page, &mut compressed)?;
-        Ok((compressed.into(), size))
-    }
-
     /// The bytes of the chunk and what the file must know of it.
     pub(crate) fn close(mut self) -> Result<(Parts, ColumnCloseResult)> {
         self.flush()?;
@@ -282,7 +273,8 @@ impl TextChunk {
         }
         let mut first = TrackedWrite::new(Vec::new());
         if let Some((page, distinct)) = self.dictionary.take() {
-            let (buf, uncompressed_size) = self.compress(page)?;
+            let uncompressed_size = page.len();
+            let buf = compress(self.rules.codec, page)?;
             let encoding = self.rules.dictionary_encoding;
             let page = Page::DictionaryPage {
                 buf,
@@ -363,9 +355,7 @@ impl TextChunk {
         Statistics::ByteArray(statistics)
     }
 
-    fn column_index(
-        &self,
-    ) -> Result<Option<parquet::file::page_index::column_index::ColumnIndexMetaData>> {
+    fn column_index(&self) -> Result<Option<ColumnIndexMetaData>> {
         if self.rules.statistics != EnabledStatistics::Page {
             return Ok(None);
         }
