@@ -223,7 +223,6 @@ async fn files_that_changed_are_corrupt() {
         ("x.avro", header),
         ("x.avro", json.clone()),
         ("x.avro", Vec::new()),
-        ("x.avro", avro_bytes(&some.project(&[0, 1, 2]).unwrap().slice(0, 99), None, 3)),
         ("x.ndjson.gz", zipped[..zipped.len() / 2].to_vec()),
         ("x.ndjson.zst", packed[..packed.len() / 2].to_vec()),
     ];
@@ -246,6 +245,25 @@ async fn files_that_changed_are_corrupt() {
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
         assert!(error.help().is_some());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_an_avro_file_lacks_was_added_later() {
+    let rows = rows(100);
+    let some = stored(&rows, LogKind::Files, "avro");
+    let avro = |columns: &[usize]| avro_bytes(&some.project(columns).unwrap(), None, 3);
+    let (table, state, file) = written(LogKind::Files, "x.avro", avro(&[2, 0, 1]), 100).await;
+    let found = read(&table, &state, &file).await.unwrap();
+    assert_eq!(found.column(3).null_count(), 100);
+    for i in [0, 1, 2, 4] {
+        assert_eq!(found.column(i).null_count(), rows.column(i).null_count(), "{i}");
+    }
+    let alone = table.read_file(&state, &file, Some(vec!["price".to_owned()])).await.unwrap();
+    let alone: Vec<_> = alone.try_collect().await.unwrap();
+    assert_eq!(alone.iter().map(|batch| batch.column(0).null_count()).sum::<usize>(), 100);
+    // The time may not be null.
+    let (table, state, file) = written(LogKind::Files, "x.avro", avro(&[1, 2, 3]), 100).await;
+    assert_eq!(read(&table, &state, &file).await.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
 #[test]
