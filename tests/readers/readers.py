@@ -107,11 +107,6 @@ def read_fastavro(table, format, where):
     if where:
         rows = [row for row in rows if row[where[0]] == where[1]]
     names = rows[0] if rows else []
-    # Days are days to other readers.
-    days = [name for name in names if name.endswith("_day") and isinstance(rows[0][name], str)]
-    for row in rows:
-        for name in days:
-            row[name] = datetime.date.fromisoformat(row[name])
     return pa.table({name: pa.array([row[name] for row in rows]) for name in names})
 
 

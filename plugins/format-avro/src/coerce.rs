@@ -43,7 +43,7 @@ fn refuse(column: &Field, part: &Part) -> Error {
         Part::Type(part) => {
             let instead = match part {
                 DataType::Duration(_) => "int64",
-                DataType::Decimal256(..) => "decimal(38, 0)",
+                DataType::Decimal128(..) | DataType::Decimal256(..) => "decimal(38, 0)",
                 _ => "utf8",
             };
             format!(
@@ -141,7 +141,6 @@ fn convert(field: &Field, array: &ArrayRef) -> Result<ArrayRef> {
         )
     };
     let options = CastOptions { safe: false, ..CastOptions::default() };
-    // A view or a dictionary may hold values that no row has, and that do not fit.
     let converted = cast_with_options(array, to, &options).map_err(|why| does_not_fit(&why))?;
     if loses_digits(from) {
         let back = cast_with_options(&converted, from, &options).map_err(|e| does_not_fit(&e))?;
