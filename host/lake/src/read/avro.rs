@@ -79,8 +79,9 @@ impl BlockDecoder {
         Ok(Self { header, wanted, projection, least })
     }
 
-    /// The crate reads files: it gets one of this block alone. Of all rows at once, since
-    /// it would look for one more in a block that claims to hold fewer than it does.
+    /// The crate reads files: it gets one of this block alone. All rows are asked for at
+    /// once: for more than a block says to hold the crate would look without end, if there
+    /// are bytes left in it.
     fn decode(&self, block: &Block) -> Result<RecordBatch> {
         if block.bytes < self.least {
             return Err(broken(Broken("a block is shorter than its checksum")));
