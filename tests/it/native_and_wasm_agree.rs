@@ -35,6 +35,9 @@ fn every_plugin() -> Vec<(&'static str, Value)> {
         ("format-parquet", json!({"compression": "snappy"})),
         ("format-json", json!({})),
         ("format-json", json!({"compression": "zstd(1)"})),
+        ("format-avro", json!({})),
+        ("format-avro", json!({"compression": "snappy"})),
+        ("format-avro", json!({"compression": "zstd(1)"})),
     ]
 }
 

@@ -1,6 +1,6 @@
 """Reads one lake table with every foreign reader that knows its format.
 
-    readers.py TABLE_DIR delta|parquet|json [--where COLUMN=TEXT] [--group COLUMN --sum COLUMN]
+    readers.py TABLE_DIR delta|parquet|json|avro [--where COLUMN=TEXT] [--group COLUMN --sum COLUMN]
 
 Prints a JSON object with one entry for each reader:
 
@@ -26,6 +26,7 @@ from decimal import Decimal
 
 import deltalake
 import duckdb
+import fastavro
 import polars
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -42,7 +43,7 @@ def data_files(table, format):
     """The files that a plain reader of the directory sees: no logs, no leftovers."""
     if format == "delta":
         return sorted(map(local_path, deltalake.DeltaTable(table).file_uris()))
-    ending = {"parquet": ".parquet", "json": ".ndjson"}[format]
+    ending = {"parquet": ".parquet", "json": ".ndjson", "avro": ".avro"}[format]
     return sorted(
         path
         for path in glob.glob(os.path.join(glob.escape(table), "*=*", "**", "*"), recursive=True)
@@ -93,6 +94,22 @@ def read_deltalake(table, format, where):
     return dataset.to_table(filter=where and ds.field(where[0]) == where[1])
 
 
+def read_fastavro(table, format, where):
+    # It knows files, not directories: partition values come from the paths.
+    rows = []
+    for path in data_files(table, format):
+        steps = os.path.relpath(os.path.dirname(path), table).split(os.sep)
+        values = dict(step.split("=", 1) for step in steps)
+        null = "__HIVE_DEFAULT_PARTITION__"
+        values = {k: None if v == null else urllib.parse.unquote(v) for k, v in values.items()}
+        with open(path, "rb") as file:
+            rows.extend({**row, **values} for row in fastavro.reader(file))
+    if where:
+        rows = [row for row in rows if row[where[0]] == where[1]]
+    names = rows[0] if rows else []
+    return pa.table({name: pa.array([row[name] for row in rows]) for name in names})
+
+
 READERS = {
     "delta": {
         "deltalake": read_deltalake,
@@ -103,6 +120,8 @@ READERS = {
     "parquet": {"duckdb": read_duckdb, "polars": read_polars, "pyarrow": read_pyarrow},
     # Polars reads NDJSON, but without the partition columns.
     "json": {"duckdb": read_duckdb, "pyarrow": read_pyarrow},
+    # DuckDB's extension would have to be downloaded; Polars has no partition columns here.
+    "avro": {"fastavro": read_fastavro},
 }
 
 

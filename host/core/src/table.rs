@@ -64,7 +64,7 @@ pub struct Lifecycle {
 /// How the lake's files are laid out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Layout {
-    /// `delta`, `parquet`, `json`, or the name of an installed format plugin.
+    /// `delta`, `parquet`, `json`, `avro`, or the name of an installed format plugin.
     pub format: String,
     /// How rows are cut into partitions.
     pub partition: PartitionSpec,

@@ -175,7 +175,7 @@ pub(crate) fn file_format(writer: &PluginInfo) -> Result<String> {
             "format plugin {:?} does not say how its files are read",
             writer.name
         ))
-        .with_help("its description must name a `file_format`: parquet or json")
+        .with_help("its description must name a `file_format`: parquet, json or avro")
     })
 }
 

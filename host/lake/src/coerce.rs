@@ -4,18 +4,21 @@
 //! column gets, or why it cannot be stored; [`coerce`] turns rows into it and
 //! refuses a value that would change; [`restore`] is the way back.
 //!
-//! | public | Delta | Parquet | JSON |
-//! |---|---|---|---|
-//! | timestamp(ns, zone or none) | timestamp(µs, UTC), if whole | timestamp(ns, UTC or none) | as Parquet |
-//! | timestamp(s), date64 | timestamp(µs, UTC) | timestamp(ms) | timestamp(s), timestamp(ms) |
-//! | uint8, uint16, uint32, uint64 | int16, int32, int64, decimal(20, 0) | same | same |
-//! | float16 | float32 | float32 | float32 |
-//! | large or view text and bytes | text, bytes | text, bytes | text, bytes (hex) |
-//! | dictionary, run-end encoded | values | values | values |
-//! | any list | list | list | list |
-//! | time of day | refused | same, s as ms | same |
-//! | duration | refused | int64 | int64 |
-//! | interval, union, null | refused | refused | refused |
+//! | public | Delta | Parquet | JSON | Avro |
+//! |---|---|---|---|---|
+//! | timestamp(ns, zone or none) | timestamp(µs, UTC), if whole | timestamp(ns, UTC or none) | as Parquet | as Parquet |
+//! | timestamp(s), date64 | timestamp(µs, UTC) | timestamp(ms) | timestamp(s), timestamp(ms) | timestamp(ms) |
+//! | int8, int16 | same | same | same | int32 |
+//! | uint8, uint16, uint32, uint64 | int16, int32, int64, decimal(20, 0) | same | same | int32, int32, int64, decimal(20, 0) |
+//! | float16 | float32 | float32 | float32 | float32 |
+//! | large or view text and bytes | text, bytes | text, bytes | text, bytes (hex) | text, bytes |
+//! | dictionary, run-end encoded | values | values | values | values |
+//! | any list | list | list | list | list |
+//! | time of day | refused | same, s as ms | same | s as ms, ns as µs, if whole |
+//! | duration | refused | int64 | int64 | int64 |
+//! | interval, union, null | refused | refused | refused | refused |
+//!
+//! Avro has names of the letters A to Z and a to z, digits and `_` alone.
 
 use std::sync::Arc;
 
@@ -31,6 +34,7 @@ enum Target {
     Delta,
     Parquet,
     Json,
+    Avro,
 }
 
 impl Target {
@@ -39,6 +43,7 @@ impl Target {
             (LogKind::Delta, "parquet") => Ok(Self::Delta),
             (LogKind::Files, "parquet") => Ok(Self::Parquet),
             (LogKind::Files, "json") => Ok(Self::Json),
+            (LogKind::Files, "avro") => Ok(Self::Avro),
             (LogKind::Delta, other) => {
                 Err(Error::unsupported(format!("Delta tables hold Parquet files, not {other}"))
                     .with_help("set `format` to the file format itself"))
@@ -46,7 +51,7 @@ impl Target {
             (LogKind::Files, other) => Err(Error::unsupported(format!(
                 "files of format {other:?} cannot be read back, so nothing could be verified"
             ))
-            .with_help("use a format plugin whose files are read as `parquet` or `json`")),
+            .with_help("use a format plugin whose files are read as `parquet`, `json` or `avro`")),
         }
     }
 
@@ -55,6 +60,7 @@ impl Target {
             Self::Delta => "a Delta table",
             Self::Parquet => "Parquet",
             Self::Json => "JSON",
+            Self::Avro => "Avro",
         }
     }
 }
@@ -79,6 +85,14 @@ pub fn storage_schema(public: &Schema, kind: LogKind, file_format: &str) -> Resu
             ))
             .with_help("rename one of them with a `standardize` transform"));
         }
+        if target == Target::Avro && !is_avro_name(field.name()) {
+            return Err(Error::unsupported(format!(
+                "column {:?} cannot be stored in Avro under its name: one is made of the letters A \
+                 to Z and a to z, digits and `_`, and starts with no digit",
+                field.name()
+            ))
+            .with_help("rename it with a `standardize` transform"));
+        }
         let stored = storage_type(field.data_type(), target).map_err(|why| {
             Error::unsupported(format!(
                 "column {:?} of type {} cannot be stored in {}: {why}",
@@ -96,6 +110,13 @@ pub fn storage_schema(public: &Schema, kind: LogKind, file_format: &str) -> Resu
     Ok(Schema::new(fields).into())
 }
 
+/// Whether Avro takes this name for a field.
+fn is_avro_name(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 fn utc() -> Option<Arc<str>> {
     Some("UTC".into())
 }
@@ -108,6 +129,9 @@ fn storage_type(public: &DataType, target: Target) -> Result<DataType, String> {
         Ok(Arc::new(Field::new(field.name(), stored, field.is_nullable())))
     };
     Ok(match public {
+        T::Int8 | T::Int16 | T::UInt8 | T::UInt16 if target == Target::Avro => T::Int32,
+        T::UInt32 if target == Target::Avro => T::Int64,
+        T::UInt64 if target == Target::Avro => T::Decimal128(20, 0),
         T::Boolean | T::Int8 | T::Int16 | T::Int32 | T::Int64 => public.clone(),
         T::Float32 | T::Float64 | T::Utf8 | T::Binary | T::Date32 => public.clone(),
         T::Float16 => T::Float32,
@@ -121,6 +145,9 @@ fn storage_type(public: &DataType, target: Target) -> Result<DataType, String> {
         T::UInt64 if target == Target::Delta => T::Decimal128(20, 0),
         T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64 => public.clone(),
         T::FixedSizeBinary(_) if target == Target::Delta => T::Binary,
+        T::FixedSizeBinary(0) if target == Target::Avro => {
+            return Err("its values have no bytes".into());
+        }
         T::FixedSizeBinary(_) => public.clone(),
         T::Decimal32(p, s) | T::Decimal64(p, s) | T::Decimal128(p, s) | T::Decimal256(p, s) => {
             if *s < 0 || *s > *p as i8 {
@@ -140,7 +167,7 @@ fn storage_type(public: &DataType, target: Target) -> Result<DataType, String> {
         T::Date64 => T::Timestamp(TimeUnit::Millisecond, utc()),
         T::Timestamp(unit, zone) => {
             let unit = match (unit, target) {
-                (TimeUnit::Second, Target::Parquet) => TimeUnit::Millisecond,
+                (TimeUnit::Second, Target::Parquet | Target::Avro) => TimeUnit::Millisecond,
                 (unit, _) => *unit,
             };
             T::Timestamp(unit, zone.as_ref().and_then(|_| utc()))
@@ -148,21 +175,27 @@ fn storage_type(public: &DataType, target: Target) -> Result<DataType, String> {
         T::Time32(_) | T::Time64(_) | T::Duration(_) if target == Target::Delta => {
             return Err("Delta has no such type".into());
         }
-        T::Time32(TimeUnit::Second) if target == Target::Parquet => {
+        T::Time32(TimeUnit::Second) if matches!(target, Target::Parquet | Target::Avro) => {
             T::Time32(TimeUnit::Millisecond)
         }
+        T::Time64(_) if target == Target::Avro => T::Time64(TimeUnit::Microsecond),
         T::Time32(_) | T::Time64(_) => public.clone(),
         T::Duration(_) => T::Int64,
         T::List(f) | T::LargeList(f) | T::ListView(f) | T::LargeListView(f) => T::List(inner(f)?),
         T::FixedSizeList(f, _) => T::List(inner(f)?),
         T::Struct(fields) if fields.is_empty() => return Err("it has no fields".into()),
+        T::Struct(fields)
+            if target == Target::Avro && !fields.iter().all(|f| is_avro_name(f.name())) =>
+        {
+            return Err("a field in it has a name that Avro does not take".into());
+        }
         T::Struct(fields) => T::Struct(fields.iter().map(inner).collect::<Result<_, _>>()?),
         T::Map(entries, _) => {
             let entries = inner(entries)?;
             let text_keys = matches!(entries.data_type(), T::Struct(f)
                 if f.first().is_some_and(|key| *key.data_type() == T::Utf8));
-            if target == Target::Json && !text_keys {
-                return Err("the keys of a JSON object are texts".into());
+            if matches!(target, Target::Json | Target::Avro) && !text_keys {
+                return Err(format!("the keys of a map in {} are texts", target.name()));
             }
             T::Map(entries, false)
         }
@@ -228,6 +261,7 @@ fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
         (T::Timestamp(unit, _), T::Date64) => {
             relabel(&rescale(array, *unit, TimeUnit::Millisecond)?, to)
         }
+        (T::Time64(unit), T::Time64(other)) => relabel(&rescale(array, *unit, *other)?, to),
         (T::Duration(_), T::Int64) | (T::Int64, T::Duration(_)) => relabel(array, to),
         _ if from.is_nested() => {
             let there = cast(array, to)?;

@@ -198,7 +198,7 @@ fn layout(
             false => section.problems.add_with_help(
                 format.span,
                 format!("{:?} is not a format", format.value),
-                "write delta, parquet, json, or the name of an installed format plugin",
+                "write delta, parquet, json, avro, or the name of an installed format plugin",
             ),
         }
     }

@@ -1,14 +1,21 @@
 use arrow::array::{
     BinaryViewArray, Date64Array, Decimal256Array, DictionaryArray, DurationSecondArray,
     FixedSizeBinaryArray, Float16Array, Int8Array, LargeStringArray, ListArray, StringArray,
-    StringViewArray, StructArray, Time32SecondArray, TimestampNanosecondArray,
-    TimestampSecondArray, UInt8Array, UInt64Array,
+    StringViewArray, StructArray, Time32SecondArray, Time64NanosecondArray,
+    TimestampNanosecondArray, TimestampSecondArray, UInt8Array, UInt64Array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Int32Type, IntervalUnit, i256};
 use tidelake_core::ErrorKind;
 
 use super::*;
+
+const KINDS: [(LogKind, &str); 4] = [
+    (LogKind::Delta, "parquet"),
+    (LogKind::Files, "parquet"),
+    (LogKind::Files, "json"),
+    (LogKind::Files, "avro"),
+];
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     let fields: Vec<Field> =
@@ -64,9 +71,7 @@ fn many_types() -> RecordBatch {
 #[test]
 fn values_survive_the_way_there_and_back() {
     let batch = many_types();
-    for (kind, format) in
-        [(LogKind::Delta, "parquet"), (LogKind::Files, "parquet"), (LogKind::Files, "json")]
-    {
+    for (kind, format) in KINDS {
         let storage = storage_schema(&batch.schema(), kind, format).unwrap();
         let stored = coerce(&batch, &storage).unwrap();
         for (column, field) in stored.columns().iter().zip(batch.schema().fields()) {
@@ -93,7 +98,7 @@ fn types_of_some_formats() {
             ),
         ),
     ]);
-    for format in ["parquet", "json"] {
+    for format in ["parquet", "json", "avro"] {
         let storage = storage_schema(&batch.schema(), LogKind::Files, format).unwrap();
         let stored = coerce(&batch, &storage).unwrap();
         for (column, original) in stored.columns().iter().zip(batch.columns()) {
@@ -155,9 +160,7 @@ fn lossy_values_are_refused_by_name() {
 fn what_nothing_can_hold_is_refused() {
     let refused = |data_type: DataType| {
         let schema = Schema::new(vec![Field::new("x", data_type, true)]);
-        for (kind, format) in
-            [(LogKind::Delta, "parquet"), (LogKind::Files, "parquet"), (LogKind::Files, "json")]
-        {
+        for (kind, format) in KINDS {
             let error = storage_schema(&schema, kind, format).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported);
         }
@@ -172,4 +175,40 @@ fn what_nothing_can_hold_is_refused() {
     assert!(storage_schema(&twice, LogKind::Delta, "parquet").is_err());
     assert!(storage_schema(&twice, LogKind::Files, "parquet").is_ok());
     assert!(storage_schema(&twice, LogKind::Files, "orc").is_err());
+}
+
+#[test]
+fn avro_takes_whole_microseconds_and_its_own_names() {
+    let times = |nanos: Vec<Option<i64>>| {
+        batch(vec![("time", Arc::new(Time64NanosecondArray::from(nanos)) as ArrayRef)])
+    };
+    let rows = times(vec![Some(86_399_999_999_000), None]);
+    let storage = storage_schema(&rows.schema(), LogKind::Files, "avro").unwrap();
+    assert_eq!(storage.field(0).data_type(), &DataType::Time64(TimeUnit::Microsecond));
+    let stored = coerce(&rows, &storage).unwrap();
+    let back = restore(stored.column(0), rows.column(0).data_type()).unwrap();
+    assert_eq!(back.to_data(), rows.column(0).to_data());
+    let error = coerce(&times(vec![Some(1_001)]), &storage).unwrap_err();
+    assert!(error.to_string().contains("\"time\""), "{error}");
+
+    let nested = DataType::Struct(vec![Field::new("a b", DataType::Int8, true)].into());
+    for (name, data_type) in [
+        ("größe", DataType::Int8),
+        ("1st", DataType::Int8),
+        ("x", nested),
+        ("y", map(DataType::Int8)),
+    ] {
+        let schema = Schema::new(vec![Field::new(name, data_type, true)]);
+        let error = storage_schema(&schema, LogKind::Files, "avro").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains(&format!("{name:?}")), "{error}");
+        assert!(error.help().unwrap().contains("standardize"));
+    }
+    let schema = Schema::new(vec![Field::new("_x9", map(DataType::Utf8), true)]);
+    storage_schema(&schema, LogKind::Files, "avro").unwrap();
+}
+
+fn map(key: DataType) -> DataType {
+    let pair = vec![Field::new("key", key, false), Field::new("value", DataType::Int64, true)];
+    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(pair.into()), false)), false)
 }

@@ -1,12 +1,13 @@
 //! Data files read back as public rows.
 //!
 //! ```text
-//! bytes → stored columns (parquet, json) → public types → partition columns put back → rows counted
+//! bytes → stored columns (parquet, json, avro) → public types → partition columns put back → rows counted
 //! ```
 //!
 //! Nothing of the writer is used here: what a plugin wrote is proven by readers
 //! that know the format alone.
 
+mod avro;
 mod back;
 mod json;
 mod parquet;
@@ -172,6 +173,7 @@ pub(crate) async fn read_file(
         let opened = match state.file_format.as_str() {
             "parquet" => parquet::open(store, path, file, &stored).await,
             "json" => json::open(store, path, &stored).await,
+            "avro" => avro::open(store, path, file, &stored).await,
             other => Err(Error::unsupported(format!("files of format {other:?} cannot be read"))),
         };
         opened.map_err(read_error).with("file", &file.path)?

@@ -5,6 +5,9 @@ use arrow::array::{
     Array, DictionaryArray, Float64Array, StringArray, TimestampNanosecondArray, UInt32Array,
 };
 use arrow::datatypes::Int32Type;
+use arrow_avro::compression::CompressionCodec;
+use arrow_avro::writer::WriterBuilder;
+use arrow_avro::writer::format::AvroOcfFormat;
 use object_store::memory::InMemory;
 use tidelake_core::hash::{Digest, RowHasher};
 use tidelake_core::table::LogKind;
@@ -71,6 +74,20 @@ fn json_bytes(batch: &RecordBatch) -> Vec<u8> {
     text
 }
 
+/// Avro in so many blocks, as the crate makes it.
+fn avro_bytes(batch: &RecordBatch, codec: Option<CompressionCodec>, blocks: usize) -> Vec<u8> {
+    let mut writer = WriterBuilder::new(batch.schema().as_ref().clone())
+        .with_compression(codec)
+        .build::<_, AvroOcfFormat>(Vec::new())
+        .unwrap();
+    let rows = batch.num_rows().div_ceil(blocks);
+    for start in (0..batch.num_rows()).step_by(rows) {
+        writer.write(&batch.slice(start, rows.min(batch.num_rows() - start))).unwrap();
+    }
+    writer.finish().unwrap();
+    writer.into_inner()
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
@@ -85,7 +102,11 @@ async fn written(
 ) -> (LakeTable, TableState, DataFile) {
     let lake = Lake::from_store(Arc::new(InMemory::new()), "memory".into());
     let table = lake.table("trades", kind);
-    let format = if name.ends_with("parquet") { "parquet" } else { "json" };
+    let format = match name {
+        _ if name.ends_with("parquet") => "parquet",
+        _ if name.ends_with("avro") => "avro",
+        _ => "json",
+    };
     let state = table.log().create(&conformance::init(format), Micros(0)).await.unwrap();
     let partition = vec![
         ("ts_day".to_owned(), Some("1970-01-01".to_owned())),
@@ -128,7 +149,12 @@ async fn every_format_gives_the_rows_back() {
     let count = BATCH_ROWS + 100;
     let rows = rows(count);
     let json = json_bytes(&stored(&rows, LogKind::Files, "json"));
+    let avro = |codec, blocks| avro_bytes(&stored(&rows, LogKind::Files, "avro"), codec, blocks);
     let cases = [
+        (LogKind::Files, "x.avro", avro(None, 7)),
+        (LogKind::Files, "x.avro", avro(Some(CompressionCodec::Deflate), 1)),
+        (LogKind::Files, "x.avro", avro(Some(CompressionCodec::Snappy), 2)),
+        (LogKind::Files, "x.avro", avro(Some(CompressionCodec::ZStandard), 40)),
         (LogKind::Files, "x.parquet", parquet_bytes(&stored(&rows, LogKind::Files, "parquet"))),
         (LogKind::Delta, "x.parquet", parquet_bytes(&stored(&rows, LogKind::Delta, "parquet"))),
         (LogKind::Files, "x.ndjson", json.clone()),
@@ -166,12 +192,37 @@ async fn files_that_changed_are_corrupt() {
     let mut flipped = parquet.clone();
     let end = flipped.len() - 20;
     flipped[end..].fill(0);
+    let some = stored(&rows, LogKind::Files, "avro");
+    let avro = avro_bytes(&some, None, 3);
+    let mut claims = avro.clone();
+    // The count of rows of the first block: 34, and one less than that.
+    let at = claims.windows(16).position(|bytes| bytes == &avro[avro.len() - 16..]).unwrap() + 16;
+    assert_eq!(claims[at], 68);
+    claims[at] = 66;
+    let mut more = avro.clone();
+    more[at] = 70;
+    let snappy = avro_bytes(&some, Some(CompressionCodec::Snappy), 1);
+    let mut sum = snappy.clone();
+    let end = sum.len() - 17;
+    sum[end] ^= 1;
+    let header =
+        snappy[..snappy.windows(16).position(|b| b == &snappy[end + 1..]).unwrap() + 16].to_vec();
+    let short = [&header[..], &[200, 1, 2, 9], &snappy[end + 1..]].concat();
     let fewer = json_bytes(&stored(&rows.slice(0, 99), LogKind::Files, "json"));
     let cases = [
         ("x.parquet", parquet[..parquet.len() / 2].to_vec()),
         ("x.parquet", flipped),
         ("x.ndjson", json[..json.len() - 20].to_vec()),
         ("x.ndjson", fewer),
+        ("x.avro", avro[..avro.len() - 20].to_vec()),
+        ("x.avro", avro_bytes(&some.slice(0, 99), None, 3)),
+        ("x.avro", claims),
+        ("x.avro", more),
+        ("x.avro", sum),
+        ("x.avro", short),
+        ("x.avro", header),
+        ("x.avro", json.clone()),
+        ("x.avro", Vec::new()),
         ("x.ndjson.gz", zipped[..zipped.len() / 2].to_vec()),
         ("x.ndjson.zst", packed[..packed.len() / 2].to_vec()),
     ];
@@ -194,6 +245,25 @@ async fn files_that_changed_are_corrupt() {
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
         assert!(error.help().is_some());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_an_avro_file_lacks_was_added_later() {
+    let rows = rows(100);
+    let some = stored(&rows, LogKind::Files, "avro");
+    let avro = |columns: &[usize]| avro_bytes(&some.project(columns).unwrap(), None, 3);
+    let (table, state, file) = written(LogKind::Files, "x.avro", avro(&[2, 0, 1]), 100).await;
+    let found = read(&table, &state, &file).await.unwrap();
+    assert_eq!(found.column(3).null_count(), 100);
+    for i in [0, 1, 2, 4] {
+        assert_eq!(found.column(i).null_count(), rows.column(i).null_count(), "{i}");
+    }
+    let alone = table.read_file(&state, &file, Some(vec!["price".to_owned()])).await.unwrap();
+    let alone: Vec<_> = alone.try_collect().await.unwrap();
+    assert_eq!(alone.iter().map(|batch| batch.column(0).null_count()).sum::<usize>(), 100);
+    // The time may not be null.
+    let (table, state, file) = written(LogKind::Files, "x.avro", avro(&[1, 2, 3]), 100).await;
+    assert_eq!(read(&table, &state, &file).await.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
 #[test]

@@ -80,6 +80,11 @@ async fn json_answers_as_hot_rows_do() {
     same_on_every_tier(World::new().await, "json").await;
 }
 
+#[tokio::test]
+async fn avro_answers_as_hot_rows_do() {
+    same_on_every_tier(World::new().await, "avro").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hot_rows_go_through_the_chain() {
     let mut world = World::new().await;
@@ -128,7 +133,7 @@ async fn a_column_added_later_is_null_in_older_files() {
     let mut fields = schema().fields().to_vec();
     fields.push(Arc::new(Field::new("venue", DataType::Utf8, false)));
     let wider = Arc::new(Schema::new(fields));
-    for format in ["parquet", "json"] {
+    for format in ["parquet", "json", "avro"] {
         let mut world = World::of(wider.clone()).await;
         world.file_format = format;
         let venue: ArrayRef = Arc::new(StringArray::from(vec!["X"; 100]));

@@ -12,6 +12,7 @@ use arrow::datatypes::{
     DataType, Field, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampNanosecondType,
 };
 use arrow::util::pretty::pretty_format_batches_with_schema;
+use arrow_avro::writer::AvroWriter;
 use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
@@ -241,6 +242,13 @@ impl World {
         let stored = stored(&rows);
         let bytes = match self.file_format {
             "json" => ndjson(&stored),
+            "avro" => {
+                let schema = stored.schema().as_ref().clone();
+                let mut writer = AvroWriter::new(Vec::new(), schema).unwrap();
+                writer.write(&stored).unwrap();
+                writer.finish().unwrap();
+                writer.into_inner()
+            }
             _ => {
                 let properties = WriterProperties::builder()
                     .set_max_row_group_row_count(Some(self.row_group))
@@ -256,7 +264,7 @@ impl World {
             epoch: 0,
             unit: "0123456789abcdef".into(),
             random: number,
-            extension: if self.file_format == "json" { "ndjson" } else { "parquet" }.into(),
+            extension: if self.file_format == "json" { "ndjson" } else { self.file_format }.into(),
         };
         let path = format!("{}/{name}", hive_path(&partition));
         let times = column_micros(rows.column_by_name("ts").unwrap()).unwrap();
