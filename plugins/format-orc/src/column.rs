@@ -39,11 +39,15 @@ pub(crate) use nested::{Lengths, entries};
 pub(crate) use text::Texts;
 pub(crate) use timestamp::Timestamps;
 
+use crate::bloom;
 use crate::compress::Compression;
 use crate::proto;
 use crate::statistics::Statistics;
 use crate::stream::Positions;
 use present::Present;
+
+/// Text is hashed as UTF-8, times as UTC ("Bloom Filter Index").
+const BLOOM_ENCODING: u32 = 1;
 
 /// Writes the values of one column, nulls left out.
 pub(crate) trait Encoder {
@@ -52,6 +56,12 @@ pub(crate) trait Encoder {
 
     /// Takes the values of some rows; those that are null are not looked at.
     fn write(&mut self, array: &ArrayRef) -> Result<()>;
+
+    /// Adds the hashes of the row group's values, for its bloom filter; false if values of
+    /// this kind have none.
+    fn hashes(&self, _hashes: &mut Vec<u64>) -> bool {
+        false
+    }
 
     /// Encodes what the row group took, and adds what is known of its values.
     fn end_group(&mut self, statistics: &mut Statistics) -> Result<()>;
@@ -114,6 +124,8 @@ pub(crate) struct Column {
     file: Statistics,
     /// Statistics of the row groups that ended.
     groups: Vec<proto::ColumnStatistics>,
+    /// The bloom filters of the row groups that ended, if there are any at all.
+    filters: Option<Vec<proto::BloomFilter>>,
 }
 
 impl Column {
@@ -128,7 +140,18 @@ impl Column {
             stripe: none.clone(),
             file: none,
             groups: Vec::new(),
+            filters: None,
         }
+    }
+
+    /// Gives its row groups bloom filters, if there are any of such values.
+    pub(crate) fn filter(&mut self) -> bool {
+        let can = match &self.inside {
+            Inside::Values(encoder) => encoder.hashes(&mut Vec::new()),
+            _ => false,
+        };
+        self.filters = can.then(Vec::new);
+        can
     }
 
     /// Adds rows to the row group.
@@ -158,7 +181,14 @@ impl Column {
     pub(crate) fn end_group(&mut self) -> Result<()> {
         self.present.end_group()?;
         match &mut self.inside {
-            Inside::Values(encoder) => encoder.end_group(&mut self.group)?,
+            Inside::Values(encoder) => {
+                if let Some(filters) = &mut self.filters {
+                    let mut hashes = Vec::new();
+                    encoder.hashes(&mut hashes);
+                    filters.push(bloom::filter(&mut hashes));
+                }
+                encoder.end_group(&mut self.group)?;
+            }
             Inside::Struct(children) => children.iter_mut().try_for_each(Self::end_group)?,
             Inside::Lists(lengths, children) => {
                 lengths.end_group(&mut self.group)?;
@@ -173,7 +203,10 @@ impl Column {
 
     /// Bytes that it keeps.
     pub(crate) fn bytes(&self) -> usize {
+        let filter = |filter: &proto::BloomFilter| filter.utf8bitset.as_ref().map_or(0, Vec::len);
+        let filters = self.filters.iter().flatten().map(filter).sum::<usize>();
         self.present.bytes()
+            + filters
             + match &self.inside {
                 Inside::Values(encoder) => encoder.bytes(),
                 Inside::Struct(children) => children.iter().map(Self::bytes).sum(),
@@ -218,10 +251,15 @@ impl Column {
             .collect();
         let index = self.compression.whole(&proto::RowIndex { entry }.encode_to_vec())?;
         parts.index.push((stream(proto::stream::ROW_INDEX, &index), index));
+        if let Some(filters) = &mut self.filters {
+            let filters = proto::BloomFilterIndex { bloom_filter: std::mem::take(filters) };
+            let filters = self.compression.whole(&filters.encode_to_vec())?;
+            parts.index.push((stream(proto::stream::BLOOM_FILTER_UTF8, &filters), filters));
+        }
         parts.encodings.push(proto::ColumnEncoding {
             kind: Some(encoded.encoding),
             dictionary_size: encoded.dictionary_size,
-            bloom_encoding: None,
+            bloom_encoding: self.filters.as_ref().map(|_| BLOOM_ENCODING),
         });
         let stripe = std::mem::replace(&mut self.stripe, self.inside.no_statistics());
         parts.statistics.push(stripe.to_proto());

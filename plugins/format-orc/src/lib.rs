@@ -32,6 +32,7 @@
 //! until then. The order of rows is in the file's user metadata as `tidelake.sort`:
 //! `symbol asc nulls first, ts desc nulls last`.
 
+mod bloom;
 mod column;
 mod compress;
 mod file;
@@ -112,3 +113,6 @@ fn order(schema: &Schema, sort: &[SortColumn]) -> Option<proto::UserMetadataItem
 }
 
 tidelake_sdk::export_format_writer!(OrcFile);
+
+#[cfg(test)]
+mod tests;

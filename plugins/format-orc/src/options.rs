@@ -47,6 +47,9 @@ impl Default for OrcOptions {
 pub struct ColumnOptions {
     /// As the option of the same name.
     pub dictionary: Option<bool>,
+    /// Whether its row groups get bloom filters (default false); of text, integers and
+    /// dates.
+    pub bloom_filter: bool,
 }
 
 /// Refuses options that make no file of this schema.

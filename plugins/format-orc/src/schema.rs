@@ -24,7 +24,15 @@ pub(crate) fn plan(
     let mut children = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         plan.top = field.name();
-        children.push(plan.child(id, field.name(), field.data_type())?);
+        let mut child = plan.child(id, field.name(), field.data_type())?;
+        let filter = options.columns.get(field.name()).is_some_and(|own| own.bloom_filter);
+        if filter && !child.filter() {
+            return Err(Error::option(
+                &format!("columns.{}.bloom_filter", field.name()),
+                format!("only text, integers and dates have one, not {}", field.data_type()),
+            ));
+        }
+        children.push(child);
     }
     Ok((Column::new(id as u32, compression, Inside::Struct(children)), plan.types))
 }

@@ -10,6 +10,7 @@ use arrow_schema::DataType;
 use tidelake_sdk::{Error, Result};
 
 use super::{Encoded, Encoder, valid};
+use crate::bloom;
 use crate::compress::Compression;
 use crate::proto;
 use crate::rle::{byte, int};
@@ -113,6 +114,11 @@ impl Encoder for Integers {
         (self.append)(&self.name, array, &mut self.values)
     }
 
+    fn hashes(&self, hashes: &mut Vec<u64>) -> bool {
+        hashes.extend(self.values.iter().map(|value| bloom::of_number(*value)));
+        true
+    }
+
     fn end_group(&mut self, statistics: &mut Statistics) -> Result<()> {
         self.starts.push(start(&self.data));
         int::encode_signed(&self.values, &mut self.data.open);
@@ -182,6 +188,11 @@ impl Encoder for Bytes {
     fn write(&mut self, array: &ArrayRef) -> Result<()> {
         valid(array.as_primitive::<Int8Type>(), |values| self.values.extend_from_slice(values));
         Ok(())
+    }
+
+    fn hashes(&self, hashes: &mut Vec<u64>) -> bool {
+        hashes.extend(self.values.iter().map(|value| bloom::of_number(i64::from(*value))));
+        true
     }
 
     fn end_group(&mut self, statistics: &mut Statistics) -> Result<()> {

@@ -19,6 +19,7 @@ use tidelake_sdk::Result;
 use super::binary::Direct;
 use super::integer::start;
 use super::{Encoded, Encoder};
+use crate::bloom;
 use crate::compress::Compression;
 use crate::proto;
 use crate::rle::int;
@@ -167,6 +168,19 @@ impl Encoder for Texts {
             self.codes.truncate(kept);
         }
         Ok(())
+    }
+
+    fn hashes(&self, hashes: &mut Vec<u64>) -> bool {
+        if !self.by_codes {
+            hashes.extend(self.direct.group().map(bloom::of_text));
+            return true;
+        }
+        let from = self.ends.last().copied().unwrap_or(0);
+        let mut codes = self.codes[from..].to_vec();
+        codes.sort_unstable();
+        codes.dedup();
+        hashes.extend(codes.into_iter().map(|code| bloom::of_text(self.interner.text(code))));
+        true
     }
 
     fn end_group(&mut self, statistics: &mut Statistics) -> Result<()> {
