@@ -96,7 +96,9 @@ fn a_file_without_rows() {
 }
 
 fn ids(file: &[u8], predicate: Option<Predicate>) -> Vec<i64> {
-    let mut reader = ArrowReaderBuilder::try_new(Bytes::copy_from_slice(file)).unwrap();
+    let reader = ArrowReaderBuilder::try_new(Bytes::copy_from_slice(file)).unwrap();
+    // orc-rust 0.9 goes on to the stripe's end if a batch has fewer rows than what it selects.
+    let mut reader = reader.with_batch_size(60_000);
     if let Some(predicate) = predicate {
         reader = reader.with_predicate(predicate);
     }
@@ -114,7 +116,9 @@ fn a_predicate_reads_one_row_group() {
         let file = write(&flat(60_000, true), &[], &json!({"compression": compression})).unwrap();
         assert_eq!(ids(&file, None).len(), 60_000);
         let one = Predicate::eq("id", PredicateValue::Int64(Some(34_567)));
-        assert_eq!(ids(&file, Some(one)), (30_000..40_000).collect::<Vec<i64>>(), "{compression}");
+        let found = ids(&file, Some(one));
+        let ends = (found.len(), found.first().copied(), found.last().copied());
+        assert_eq!(ends, (10_000, Some(30_000), Some(39_999)), "{compression}");
     }
 }
 
@@ -131,7 +135,7 @@ fn a_bloom_filter_rules_out_what_a_range_does_not() {
         // Amid the least and the greatest, and nowhere.
         let absent = || Predicate::eq("symbol", text("SYM3a"));
         assert_eq!(ids(&without, Some(absent())).len(), 60_000);
-        assert_eq!(ids(&file, Some(absent())), []);
+        assert!(ids(&file, Some(absent())).is_empty());
         assert_eq!(ids(&file, Some(Predicate::eq("symbol", text("SYM39")))).len(), 60_000);
         for row in [5, 12_345, 54_321] {
             let unique = text(&format!("ü{:x}", mix(row)));
@@ -140,7 +144,7 @@ fn a_bloom_filter_rules_out_what_a_range_does_not() {
         }
         let number = |value| Predicate::eq("big", PredicateValue::Int64(Some(value)));
         assert!(ids(&file, Some(number(mix(61) as i64 >> 1))).contains(&61));
-        assert_eq!(ids(&file, Some(number(1_234_567_890_123))), []);
+        assert!(ids(&file, Some(number(1_234_567_890_123))).is_empty());
     }
 }
 

@@ -94,25 +94,39 @@ fn repeat<const SIGNED: bool>(values: &[i64], out: &mut Vec<u8>) {
 fn mixture<const SIGNED: bool>(values: &[i64], out: &mut Vec<u8>) {
     let all = values.iter().fold(0, |all, value| all | word::<SIGNED>(*value));
     let width = widened(bits(all));
-    if let Some((first_step, widest)) = steps(values) {
+    // The sign of the first step says which way all go, and readers differ in what zero
+    // says: values that are equal to the first one come before the run.
+    let equal = values.iter().take_while(|value| **value == values[0]).count();
+    let (before, run) = values.split_at(equal - 1);
+    if let Some((first_step, widest)) = steps(run) {
         // A width of one bit would read as none.
         let step_width = widened(bits(widest).max(2));
-        let size = step_width * (values.len() - 2)
-            + 8 * (varint_bytes(word::<SIGNED>(values[0])) + varint_bytes(zigzag(first_step)));
-        if size < width * values.len() {
-            header(3, width_code(step_width), values.len(), out);
-            varint(u128::from(word::<SIGNED>(values[0])), out);
+        let size = step_width * (run.len() - 2)
+            + 8 * (varint_bytes(word::<SIGNED>(run[0])) + varint_bytes(zigzag(first_step)));
+        if size < width * run.len() {
+            match before.len() {
+                0 => {}
+                1 | 2 => direct::<SIGNED>(before, widened(bits(word::<SIGNED>(run[0]))), out),
+                _ => repeat::<SIGNED>(before, out),
+            }
+            header(3, width_code(step_width), run.len(), out);
+            varint(u128::from(word::<SIGNED>(run[0])), out);
             varint(u128::from(zigzag(first_step)), out);
-            let steps = values[1..].windows(2).map(|pair| pair[1].abs_diff(pair[0]));
-            pack(steps, values.len() - 2, step_width, out);
+            let steps = run[1..].windows(2).map(|pair| pair[1].abs_diff(pair[0]));
+            pack(steps, run.len() - 2, step_width, out);
             return;
         }
     }
+    direct::<SIGNED>(values, width, out);
+}
+
+/// Values of a width.
+fn direct<const SIGNED: bool>(values: &[i64], width: usize, out: &mut Vec<u8>) {
     header(1, width_code(width), values.len(), out);
     pack(values.iter().map(|value| word::<SIGNED>(*value)), values.len(), width, out);
 }
 
-/// The first step and the bits of all others, if all go the same way.
+/// The first step, which is not zero, and the bits of all others, if all go the same way.
 fn steps(values: &[i64]) -> Option<(i64, u64)> {
     if values.len() < 3 {
         return None;
@@ -124,7 +138,6 @@ fn steps(values: &[i64]) -> Option<(i64, u64)> {
             let step = pair[1].abs_diff(pair[0]);
             (up & (pair[1] >= pair[0]), down & (pair[1] <= pair[0]), widest | step)
         });
-    // The sign of the first step is that of all; zero counts as upwards.
     let one_way = if first < 0 { down } else { up };
     (one_way && widest <= i64::MAX as u64).then_some((first, widest))
 }

@@ -58,6 +58,8 @@ fn decoded(mut bytes: &[u8], signed: bool) -> Vec<i64> {
             3 => {
                 let first = value(take_varint(&mut bytes));
                 let step = unzigzag(take_varint(&mut bytes));
+                // Zero says nothing of the steps that follow.
+                assert!(step != 0 || code == 0);
                 let mut last = first + step;
                 out.extend([first, last]);
                 let steps = if code == 0 {
@@ -97,6 +99,12 @@ fn each_form_is_chosen_where_it_is_short() {
     // Timestamps at uneven steps: their steps alone.
     let uneven: Vec<i64> = (0..512).map(|i| 1_700_000_000_000 + i * 100 + i * i % 7).collect();
     assert!(signed(&uneven).len() < 512);
+    // Upwards, after some that are equal.
+    for equal in 1..8 {
+        let upwards: Vec<i64> = (0..500).map(|i| 1 << 40 | (i - equal).max(0) / 2).collect();
+        assert!(signed(&upwards).len() < 160, "{}", signed(&upwards).len());
+        assert_eq!(decoded(&signed(&upwards), true), upwards);
+    }
     // A long repeat amid of others.
     let mut amid: Vec<i64> = (0..100).map(|i| i * i * 31 % 97).collect();
     amid.extend([5; 300]);
