@@ -35,6 +35,8 @@ fn every_plugin() -> Vec<(&'static str, Value)> {
         ("format-parquet", json!({"compression": "snappy"})),
         ("format-json", json!({})),
         ("format-json", json!({"compression": "zstd(1)"})),
+        ("format-orc", json!({})),
+        ("format-orc", json!({"compression": "snappy", "row_index_stride": 100})),
     ]
 }
 

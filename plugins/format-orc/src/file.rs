@@ -18,12 +18,12 @@ use crate::proto;
 
 const MAGIC: &str = "ORC";
 
-/// A number that no registered writer has, as the specification asks of those that are not
-/// registered to be told apart ("Footer", `writer`).
+/// A number that no registered writer has ("Footer", `writer`), and the one that readers
+/// have for writers that they do not know.
 const WRITER: u32 = i32::MAX as u32;
 
-/// What the first version of every writer but Java's says ("Postscript", `writerVersion`):
-/// none of the errors that readers know of older files is in this one.
+/// The first one of every registered writer but Java's ("Postscript", `writerVersion`): none
+/// of the errors that readers know of older files is in these.
 const WRITER_VERSION: u32 = 6;
 
 /// Version 0.12 of the format, which is ORC v1.

@@ -3,11 +3,11 @@
 //! | stream | holds |
 //! |---|---|
 //! | DATA | seconds since 2015-01-01 00:00 UTC, which is the writer's zone |
-//! | SECONDARY | nanoseconds; in the last three bits how many zeros less one were cut, if more than one |
+//! | SECONDARY | nanoseconds; in the last three bits how many zeros were cut, less one |
 //!
 //! Seconds before 1970 that have more than 999999 nanoseconds count from the second after
-//! them, and readers take one off again (ORC-763). What lies between the last millisecond
-//! but 999 and 1970 would read as after 1970, so it is refused.
+//! them, and readers take one off again (ORC-763). In the last second before 1970 that would
+//! read as after 1970, so such times are refused.
 
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
@@ -77,9 +77,9 @@ impl Timestamps {
             return Err(Error::column(
                 &self.name,
                 format!(
-                    "{value} {unit} since 1970 are no timestamp that ORC can hold: it has none \
-                     in the last second before 1970; round it, or cast the column to bigint, \
-                     with the `standardize` transform"
+                    "{value} {unit} since 1970 are no timestamp that ORC can hold: it has none in \
+                     the last second before 1970, or further off than 64 bits of seconds from \
+                     2015; cast the column to int64 with the `standardize` transform"
                 ),
             ));
         }
