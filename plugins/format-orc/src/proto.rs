@@ -172,8 +172,9 @@ pub(crate) struct ColumnStatistics {
 pub(crate) struct RowIndexEntry {
     #[prost(uint64, repeated, tag = "1")]
     pub(crate) positions: Vec<u64>,
-    #[prost(message, optional, tag = "2")]
-    pub(crate) statistics: Option<ColumnStatistics>,
+    /// [`ColumnStatistics`], encoded: there is one for each row group until the stripe ends.
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) statistics: Option<Vec<u8>>,
 }
 
 /// The row groups of a column in a stripe.

@@ -73,8 +73,9 @@ fn the_tail_says_what_the_file_is() {
     assert_eq!(stripe.writer_timezone.as_deref(), Some("UTC"));
     let root = stripe.streams[0].length.unwrap() as usize;
     let index = proto::RowIndex::decode(&file[begin + root..begin + index]).unwrap();
+    let groups = index.entry.iter().map(|entry| entry.statistics.as_deref().unwrap());
     let groups: Vec<_> =
-        index.entry.iter().map(|entry| range(entry.statistics.as_ref().unwrap())).collect();
+        groups.map(|bytes| range(&proto::ColumnStatistics::decode(bytes).unwrap())).collect();
     assert_eq!(groups, [(1000, 1399, 479_800), (1400, 1799, 639_800), (1800, 1999, 379_900)]);
     // Where in the stream, and none of the run's values; a run of 400 steps has five bytes.
     let positions: Vec<_> = index.entry.iter().map(|entry| entry.positions.clone()).collect();

@@ -181,7 +181,7 @@ proptest! {
                 0 => Some(value),
                 1 => Some(value.wrapping_add(i * step)),
                 2 => Some(value.wrapping_add(i * i * step)),
-                3 => Some(value ^ i * 0x5851_f42d >> (shift / 2)),
+                3 => Some(value ^ ((i * 0x5851_f42d) >> (shift / 2))),
                 _ => (i % 3 != 0).then_some(value.wrapping_mul(i)),
             }));
         }

@@ -49,6 +49,9 @@ use present::Present;
 /// Text is hashed as UTF-8, times as UTC ("Bloom Filter Index").
 const BLOOM_ENCODING: u32 = 1;
 
+/// Bytes that a row group takes beside its statistics: its positions in all streams.
+const A_GROUP: usize = 160;
+
 /// Writes the values of one column, nulls left out.
 pub(crate) trait Encoder {
     /// Statistics of no rows.
@@ -122,8 +125,10 @@ pub(crate) struct Column {
     group: Statistics,
     stripe: Statistics,
     file: Statistics,
-    /// Statistics of the row groups that ended.
-    groups: Vec<proto::ColumnStatistics>,
+    /// Statistics of the row groups that ended, encoded.
+    groups: Vec<Vec<u8>>,
+    /// Bytes that the row index and the bloom filters keep, about.
+    index_bytes: usize,
     /// The bloom filters of the row groups that ended, if there are any at all.
     filters: Option<Vec<proto::BloomFilter>>,
 }
@@ -140,6 +145,7 @@ impl Column {
             stripe: none.clone(),
             file: none,
             groups: Vec::new(),
+            index_bytes: 0,
             filters: None,
         }
     }
@@ -185,7 +191,9 @@ impl Column {
                 if let Some(filters) = &mut self.filters {
                     let mut hashes = Vec::new();
                     encoder.hashes(&mut hashes);
-                    filters.push(bloom::filter(&mut hashes));
+                    let filter = bloom::filter(&mut hashes);
+                    self.index_bytes += filter.utf8bitset.as_ref().map_or(0, Vec::len);
+                    filters.push(filter);
                 }
                 encoder.end_group(&mut self.group)?;
             }
@@ -196,17 +204,17 @@ impl Column {
             }
         }
         let group = std::mem::replace(&mut self.group, self.inside.no_statistics());
-        self.groups.push(group.to_proto());
+        let encoded = group.to_proto().encode_to_vec();
+        self.index_bytes += encoded.capacity() + A_GROUP;
+        self.groups.push(encoded);
         self.stripe.merge(&group);
         Ok(())
     }
 
     /// Bytes that it keeps.
     pub(crate) fn bytes(&self) -> usize {
-        let filter = |filter: &proto::BloomFilter| filter.utf8bitset.as_ref().map_or(0, Vec::len);
-        let filters = self.filters.iter().flatten().map(filter).sum::<usize>();
         self.present.bytes()
-            + filters
+            + self.index_bytes
             + match &self.inside {
                 Inside::Values(encoder) => encoder.bytes(),
                 Inside::Struct(children) => children.iter().map(Self::bytes).sum(),
@@ -242,6 +250,7 @@ impl Column {
         for (kind, bytes) in encoded.streams {
             parts.data.push((stream(kind, &bytes), bytes));
         }
+        self.index_bytes = 0;
         let groups = self.groups.drain(..).zip(encoded.starts);
         let entry = groups
             .map(|(statistics, positions)| proto::RowIndexEntry {

@@ -67,7 +67,7 @@ impl Texts {
     }
 
     /// Writes all row groups that ended as they are.
-    fn to_direct(&mut self) -> Result<()> {
+    fn go_direct(&mut self) -> Result<()> {
         let mut from = 0;
         for to in self.ends.drain(..) {
             for code in &self.codes[from..to] {
@@ -80,12 +80,13 @@ impl Texts {
         Ok(())
     }
 
+    /// Gives memory back, too: the columns after this one end their stripe as well.
     fn forget(&mut self) {
         self.by_codes = false;
         self.interner.clear();
-        self.codes.clear();
-        self.ends.clear();
-        self.seen.clear();
+        self.codes = Vec::new();
+        self.ends = Vec::new();
+        self.seen = Vec::new();
     }
 
     /// The least and the greatest text of the row group, and the sum of lengths.
@@ -194,7 +195,7 @@ impl Encoder for Texts {
         statistics.values = Values::Text(range, sum);
         self.ends.push(self.codes.len());
         if self.interner.memory() > LARGE && !self.of_use() {
-            self.to_direct()?;
+            self.go_direct()?;
         }
         Ok(())
     }
@@ -210,7 +211,7 @@ impl Encoder for Texts {
             self.end_dictionary()
         } else {
             if self.by_codes {
-                self.to_direct()?;
+                self.go_direct()?;
             }
             self.direct.end_stripe()
         };

@@ -35,8 +35,9 @@ impl Bits {
         for _ in 0..n / 64 {
             self.push(u64::MAX, 64);
         }
-        if n % 64 > 0 {
-            self.push(!(u64::MAX >> (n % 64)), n % 64);
+        let rest = n % 64;
+        if rest > 0 {
+            self.push(!(u64::MAX >> rest), rest);
         }
     }
 

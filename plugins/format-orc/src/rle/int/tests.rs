@@ -101,7 +101,7 @@ fn each_form_is_chosen_where_it_is_short() {
     assert!(signed(&uneven).len() < 512);
     // Upwards, after some that are equal.
     for equal in 1..8 {
-        let upwards: Vec<i64> = (0..500).map(|i| 1 << 40 | (i - equal).max(0) / 2).collect();
+        let upwards: Vec<i64> = (0..500).map(|i| (1 << 40) + (i - equal).max(0) / 2).collect();
         assert!(signed(&upwards).len() < 160, "{}", signed(&upwards).len());
         assert_eq!(decoded(&signed(&upwards), true), upwards);
     }
@@ -123,7 +123,7 @@ fn column() -> impl Strategy<Value = Vec<i64>> {
                     0 => value,
                     1 => value.wrapping_add(i * step),
                     2 => value.wrapping_add(i * i * step),
-                    _ => value ^ i * 0x5851_f42d >> (shift / 2),
+                    _ => value ^ ((i * 0x5851_f42d) >> (shift / 2)),
                 });
             }
         }
