@@ -45,7 +45,7 @@ impl Default for OrcOptions {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ColumnOptions {
-    /// As the option of the same name.
+    /// As the option of the same name; of text.
     pub dictionary: Option<bool>,
     /// Whether its row groups get bloom filters (default false); of text, integers and
     /// dates.

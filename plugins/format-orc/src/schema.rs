@@ -24,13 +24,22 @@ pub(crate) fn plan(
     let mut children = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         plan.top = field.name();
+        let first = plan.types.len();
         let mut child = plan.child(id, field.name(), field.data_type())?;
-        let filter = options.columns.get(field.name()).is_some_and(|own| own.bloom_filter);
-        if filter && !child.filter() {
-            return Err(Error::option(
-                &format!("columns.{}.bloom_filter", field.name()),
-                format!("only text, integers and dates have one, not {}", field.data_type()),
-            ));
+        if let Some(own) = options.columns.get(field.name()) {
+            let refuse = |option: &str, which: &str| {
+                Err(Error::option(
+                    &format!("columns.{}.{option}", field.name()),
+                    format!("only {which} have one, not {}", field.data_type()),
+                ))
+            };
+            let text = plan.types[first..].iter().any(|t| t.kind == Some(kind::STRING));
+            if own.dictionary.is_some() && !text {
+                return refuse("dictionary", "columns of text");
+            }
+            if own.bloom_filter && !child.filter() {
+                return refuse("bloom_filter", "columns of text, integers and dates");
+            }
         }
         children.push(child);
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, Date64Array, DurationSecondArray, Int64Array, RecordBatch, StringArray,
+    ArrayRef, Date64Array, DurationSecondArray, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
@@ -111,8 +111,10 @@ fn errors_name_the_option() {
     assert!(message(json!({"compression": "brotli"})).starts_with("option `compression`"));
     assert!(message(json!({"stripe_rows": 0})).starts_with("option `stripe_rows`"));
     assert!(message(json!({"columns": {"prize": {}}})).starts_with("option `columns.prize`"));
+    let dictionary = json!({"columns": {"price": {"dictionary": true}}});
+    assert!(message(dictionary).starts_with("option `columns.price.dictionary`"));
     let filter = json!({"columns": {"ratio": {"bloom_filter": true}}});
-    let ratio = one("ratio", arrow_array::Float64Array::from(vec![0.5]));
+    let ratio = one("ratio", Float64Array::from(vec![0.5]));
     let error = write(&ratio, filter).unwrap_err();
     assert!(error.message().starts_with("option `columns.ratio.bloom_filter`"), "{error}");
     assert!(message(json!({"columns": {"price": {"dict": true}}})).contains("columns.price"));

@@ -53,7 +53,7 @@ const BLOOM_ENCODING: u32 = 1;
 const A_GROUP: usize = 160;
 
 /// Writes the values of one column, nulls left out.
-pub(crate) trait Encoder {
+pub(crate) trait Encoder: Send {
     /// Statistics of no rows.
     fn no_statistics(&self) -> Statistics;
 
