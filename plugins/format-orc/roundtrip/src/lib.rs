@@ -40,7 +40,8 @@ pub fn mix(row: usize) -> u64 {
 
 /// A column of each flat type; with nulls in every other stretch of rows, or none at all.
 pub fn flat(rows: usize, nulls: bool) -> RecordBatch {
-    let there = |row: usize| !nulls || row / 3000 % 2 == 0 || !mix(row).is_multiple_of(3);
+    let there =
+        |row: usize| !nulls || (row / 3000).is_multiple_of(2) || !mix(row).is_multiple_of(3);
     fn all<T, A: FromIterator<Option<T>> + arrow_array::Array + 'static>(
         rows: usize,
         there: impl Fn(usize) -> bool,
@@ -125,8 +126,9 @@ pub fn nested(rows: usize) -> RecordBatch {
             (0..mix(row) % 4).map(|i| (i != 2).then_some(row as f64 + i as f64)).collect::<Vec<_>>()
         })
     }));
-    let a: ArrayRef =
-        Arc::new((0..rows).map(|r| (mix(r) % 7 != 0).then_some(r as i64)).collect::<Int64Array>());
+    let a: ArrayRef = Arc::new(
+        (0..rows).map(|r| (!mix(r).is_multiple_of(7)).then_some(r as i64)).collect::<Int64Array>(),
+    );
     let b: ArrayRef =
         Arc::new(StringArray::from_iter_values((0..rows).map(|r| format!("b{}", r % 11))));
     let whole =
