@@ -82,14 +82,10 @@ impl Encoder for Decimals {
     }
 
     fn end_stripe(&mut self) -> Result<Encoded> {
-        Ok(Encoded {
-            encoding: proto::encoding::DIRECT_V2,
-            dictionary_size: None,
-            streams: vec![
-                (proto::stream::DATA, self.data.take()?),
-                (proto::stream::SECONDARY, self.scales.take()?),
-            ],
-            starts: std::mem::take(&mut self.starts),
-        })
+        let streams = vec![
+            (proto::stream::DATA, self.data.take()?),
+            (proto::stream::SECONDARY, self.scales.take()?),
+        ];
+        Ok(Encoded::direct(proto::encoding::DIRECT_V2, streams, &mut self.starts))
     }
 }

@@ -70,11 +70,7 @@ impl Encoder for Floats {
     }
 
     fn end_stripe(&mut self) -> Result<Encoded> {
-        Ok(Encoded {
-            encoding: proto::encoding::DIRECT,
-            dictionary_size: None,
-            streams: vec![(proto::stream::DATA, self.data.take()?)],
-            starts: std::mem::take(&mut self.starts),
-        })
+        let streams = vec![(proto::stream::DATA, self.data.take()?)];
+        Ok(Encoded::direct(proto::encoding::DIRECT, streams, &mut self.starts))
     }
 }

@@ -138,12 +138,8 @@ impl Encoder for Integers {
     }
 
     fn end_stripe(&mut self) -> Result<Encoded> {
-        Ok(Encoded {
-            encoding: proto::encoding::DIRECT_V2,
-            dictionary_size: None,
-            streams: vec![(proto::stream::DATA, self.data.take()?)],
-            starts: std::mem::take(&mut self.starts),
-        })
+        let streams = vec![(proto::stream::DATA, self.data.take()?)];
+        Ok(Encoded::direct(proto::encoding::DIRECT_V2, streams, &mut self.starts))
     }
 }
 
@@ -212,11 +208,7 @@ impl Encoder for Bytes {
     }
 
     fn end_stripe(&mut self) -> Result<Encoded> {
-        Ok(Encoded {
-            encoding: proto::encoding::DIRECT,
-            dictionary_size: None,
-            streams: vec![(proto::stream::DATA, self.data.take()?)],
-            starts: std::mem::take(&mut self.starts),
-        })
+        let streams = vec![(proto::stream::DATA, self.data.take()?)];
+        Ok(Encoded::direct(proto::encoding::DIRECT, streams, &mut self.starts))
     }
 }

@@ -87,6 +87,13 @@ pub(crate) struct Encoded {
     pub(crate) starts: Vec<Positions>,
 }
 
+impl Encoded {
+    /// Of a column without a dictionary, whose row groups began so.
+    fn direct(encoding: u32, streams: Vec<(u32, Vec<u8>)>, starts: &mut Vec<Positions>) -> Self {
+        Self { encoding, dictionary_size: None, streams, starts: std::mem::take(starts) }
+    }
+}
+
 /// A stripe, as its columns hand it over, in the order of their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {

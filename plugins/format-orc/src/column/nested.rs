@@ -81,12 +81,8 @@ impl Lengths {
     }
 
     pub(super) fn end_stripe(&mut self) -> Result<Encoded> {
-        Ok(Encoded {
-            encoding: proto::encoding::DIRECT_V2,
-            dictionary_size: None,
-            streams: vec![(proto::stream::LENGTH, self.stream.take()?)],
-            starts: std::mem::take(&mut self.starts),
-        })
+        let streams = vec![(proto::stream::LENGTH, self.stream.take()?)];
+        Ok(Encoded::direct(proto::encoding::DIRECT_V2, streams, &mut self.starts))
     }
 }
 
