@@ -12,7 +12,9 @@ export CARGO_TARGET_DIR := $(TARGET)
 # Guests and examples are workspaces of their own; natively they share a directory.
 GUESTS := --target-dir $(TARGET)/guests
 EXAMPLES := $(wildcard examples/*/Cargo.toml)
-WORKSPACES := plugins/Cargo.toml $(EXAMPLES)
+# What another reader says of a plugin's files has that reader's dependencies.
+ROUNDTRIPS := $(wildcard plugins/*/roundtrip/Cargo.toml)
+WORKSPACES := plugins/Cargo.toml $(ROUNDTRIPS) $(EXAMPLES)
 
 # Where the lock file must be right, not mended on the way.
 LOCKED := $(if $(CI),--locked)

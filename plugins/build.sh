@@ -19,7 +19,7 @@ if [ "${1:-}" = --native ]; then
     native=yes
     shift
 fi
-rows="format-parquet format-json format-avro mask standardize filter features ohlcv stats lttb"
+rows="format-parquet format-json format-avro format-orc mask standardize filter features ohlcv stats lttb"
 # Stores and sources are components alone.
 if [ "$native" ]; then plugins=${*:-$rows}; else plugins=${*:-$rows s3 source-http}; fi
 # Tests take what they have built anyway.

@@ -38,6 +38,8 @@ fn every_plugin() -> Vec<(&'static str, Value)> {
         ("format-avro", json!({})),
         ("format-avro", json!({"compression": "snappy"})),
         ("format-avro", json!({"compression": "zstd(1)"})),
+        ("format-orc", json!({})),
+        ("format-orc", json!({"compression": "snappy", "row_index_stride": 100})),
     ]
 }
 
