@@ -227,7 +227,7 @@ mod tests {
 
     /// A component that can be told by what it exports.
     fn exporting(name: &str) -> Vec<u8> {
-        let text = format!(r#"(component (component $c) (export "{name}" (component $c)))"#);
+        let text = format!(r#"(component (core module $m) (export "{name}" (core module $m)))"#);
         wat::parse_str(text).expect("text")
     }
 
