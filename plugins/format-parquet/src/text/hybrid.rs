@@ -77,7 +77,7 @@ fn pack_group(group: &[u32; RUN], width: u32, out: &mut [u8]) {
     if let Some(place) = out.first_chunk_mut() {
         *place = low.to_le_bytes();
     }
-    if width % 2 == 0 {
+    if width.is_multiple_of(2) {
         if let Some(place) = out[middle..].first_chunk_mut() {
             *place = high.to_le_bytes();
         }

@@ -68,7 +68,7 @@ struct Rules {
 /// How values are written from now on.
 enum Values {
     /// As codes.
-    Dictionary(Interner),
+    Dictionary(Box<Interner>),
     /// As they are.
     Plain,
 }
@@ -120,7 +120,7 @@ impl TextChunk {
         Ok(Self {
             column,
             rules,
-            values: Values::Dictionary(Interner::default()),
+            values: Values::Dictionary(Box::default()),
             codes: Vec::new(),
             page,
             data: TrackedWrite::new(Vec::new()),
@@ -224,7 +224,7 @@ impl TextChunk {
         }
         let width = self.width();
         let interner = match &self.values {
-            Values::Dictionary(interner) => Some(interner),
+            Values::Dictionary(interner) => Some(&**interner),
             Values::Plain => None,
         };
         let statistics = self.rules.statistics != EnabledStatistics::None;
