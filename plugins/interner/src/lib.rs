@@ -18,8 +18,11 @@
 //! text itself, all of which cost a guest several times what they cost native code.
 //! Neighbours are often equal, and then not even looked up. Longer texts take the way of
 //! any hash table.
+//!
+//! [`bounds`] are what files say of the texts of a part of them.
 
 mod block;
+pub mod bounds;
 mod short;
 
 use ahash::RandomState;

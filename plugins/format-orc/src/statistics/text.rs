@@ -4,6 +4,8 @@
 //! ("Column Statistics", `lowerBound` and `upperBound`). A lower bound is a beginning of
 //! the text; an upper bound is one whose last character is the next greater one.
 
+use tidelake_interner::bounds::{Bounds, next_text};
+
 use crate::proto;
 
 /// The longest text that is kept whole, in bytes.
@@ -11,29 +13,18 @@ const LONGEST: usize = 1024;
 
 /// Two texts, in the order of their bytes.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct TextRange(Option<(Vec<u8>, Vec<u8>)>);
+pub(crate) struct TextRange(Bounds);
 
 impl TextRange {
     /// Adds a text.
     #[inline]
     pub(crate) fn add(&mut self, text: &[u8]) {
-        match &mut self.0 {
-            None => self.0 = Some((text.to_vec(), text.to_vec())),
-            Some((low, high)) => {
-                if text < low.as_slice() {
-                    low.clear();
-                    low.extend_from_slice(text);
-                } else if text > high.as_slice() {
-                    high.clear();
-                    high.extend_from_slice(text);
-                }
-            }
-        }
+        self.0.add(text);
     }
 
     /// Adds another range.
     pub(crate) fn merge(&mut self, other: &Self) {
-        if let Some((low, high)) = &other.0 {
+        if let Some((low, high)) = other.0.get() {
             self.add(low);
             self.add(high);
         }
@@ -42,7 +33,7 @@ impl TextRange {
     /// As the file says it, with the sum of lengths.
     pub(crate) fn to_proto(&self, sum: i64) -> proto::StringStatistics {
         let mut out = proto::StringStatistics { sum: Some(sum), ..Default::default() };
-        let Some((low, high)) = &self.0 else { return out };
+        let Some((low, high)) = self.0.get() else { return out };
         let (Ok(low), Ok(high)) = (std::str::from_utf8(low), std::str::from_utf8(high)) else {
             return out;
         };
@@ -67,19 +58,7 @@ fn beginning(text: &str) -> &str {
 
 /// The least text that is greater than all that begin so, if there is one.
 fn above(text: &str) -> Option<String> {
-    let mut left = text;
-    while let Some(last) = left.chars().next_back() {
-        left = &left[..left.len() - last.len_utf8()];
-        // What lies between the two halves is no character.
-        let next = match u32::from(last) + 1 {
-            0xd800 => char::from_u32(0xe000),
-            other => char::from_u32(other),
-        };
-        if let Some(next) = next {
-            return Some(format!("{left}{next}"));
-        }
-    }
-    None
+    next_text(text.as_bytes()).and_then(|next| String::from_utf8(next).ok())
 }
 
 #[cfg(test)]

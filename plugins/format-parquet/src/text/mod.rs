@@ -18,7 +18,6 @@
 //! Pages, headers, indexes and metadata are the crate's; only what is inside of pages is
 //! made here. Columns inside of lists and structs are left to the crate.
 
-mod bounds;
 mod compress;
 mod hybrid;
 mod page;
@@ -42,9 +41,9 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
+use tidelake_interner::bounds::{Bound, Bounds, lower, upper};
 use tidelake_interner::{Interner, for_each_text};
 
-use bounds::{Bound, Bounds, lower, upper};
 use compress::compress;
 use page::PageBuilder;
 

@@ -1,8 +1,8 @@
 //! What is inside of a data page.
 
+use tidelake_interner::bounds::Bounds;
 use tidelake_interner::{Interner, NULL};
 
-use super::bounds::Bounds;
 use super::hybrid;
 
 /// Rows of a page in progress: codes, or the values themselves.

@@ -1,25 +1,26 @@
-//! The least and the greatest text of a page, cut to what an index should hold.
+//! The least and the greatest text, cut to what an index should hold.
 
 /// Texts between which all others are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Bounds(Option<(Vec<u8>, Vec<u8>)>);
+pub struct Bounds(Option<(Vec<u8>, Vec<u8>)>);
 
 /// One side of them as it is written.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Bound {
-    pub(crate) text: Vec<u8>,
+pub struct Bound {
+    /// The text, or what stands for it.
+    pub text: Vec<u8>,
     /// Whether it is one of the texts, not just beyond all of them.
-    pub(crate) exact: bool,
+    pub exact: bool,
 }
 
 impl Bounds {
     /// Both sides, if there is any text.
-    pub(crate) fn get(&self) -> Option<(&[u8], &[u8])> {
+    pub fn get(&self) -> Option<(&[u8], &[u8])> {
         self.0.as_ref().map(|(low, high)| (&low[..], &high[..]))
     }
 
     /// Makes them hold one more text.
-    pub(crate) fn add(&mut self, text: &[u8]) {
+    pub fn add(&mut self, text: &[u8]) {
         match &mut self.0 {
             None => self.0 = Some((text.to_vec(), text.to_vec())),
             Some((low, _)) if text < &low[..] => text.clone_into(low),
@@ -30,13 +31,13 @@ impl Bounds {
 }
 
 /// A text that is not greater, of at most `limit` bytes.
-pub(crate) fn lower(text: &[u8], limit: Option<usize>, utf8: bool) -> Bound {
+pub fn lower(text: &[u8], limit: Option<usize>, utf8: bool) -> Bound {
     let end = end(text, limit, utf8);
     Bound { text: text[..end].to_vec(), exact: end == text.len() }
 }
 
 /// A text that is not less, of about `limit` bytes if there is one.
-pub(crate) fn upper(text: &[u8], limit: Option<usize>, utf8: bool) -> Bound {
+pub fn upper(text: &[u8], limit: Option<usize>, utf8: bool) -> Bound {
     let end = end(text, limit, utf8);
     let whole = || Bound { text: text.to_vec(), exact: true };
     if end == text.len() {
@@ -65,8 +66,8 @@ fn next_bytes(start: &[u8]) -> Option<Vec<u8>> {
     Some(next)
 }
 
-/// A text that is greater than all that begin with this one.
-fn next_text(start: &[u8]) -> Option<Vec<u8>> {
+/// The least text that is greater than all that begin with this one, if there is one.
+pub fn next_text(start: &[u8]) -> Option<Vec<u8>> {
     let mut kept = std::str::from_utf8(start).ok()?.to_owned();
     while let Some(last) = kept.pop() {
         // The characters are in the order of their bytes.
